@@ -11,6 +11,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -28,6 +30,8 @@ type Limits struct {
 	SniffTimeout  time.Duration // to the first bytes; default 3 s
 	HeaderTimeout time.Duration // for a TLS handshake, and for a request head; default 10 s each
 	EndTimeout    time.Duration // from a session's first end to its last; default 30 s
+
+	connections int // open connections that are no session; default from the open-file limit
 }
 
 // Server is the bridge. The zero value plus Route works; set the fields before
@@ -56,6 +60,19 @@ type Server struct {
 	Log *slog.Logger
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
+
+	once     sync.Once
+	limits   Limits // with defaults
+	ctx      context.Context
+	quit     context.CancelFunc // ends accepting, sniffing and TLS handshakes
+	web      *http.Server
+	handoff  *handoff
+	sessions *sessions
+	conns    atomic.Int64   // connections that are no session (yet)
+	fronts   sync.WaitGroup // accept loops, serveConn, the HTTP server
+	counters counters
+	buffers  buffers
+	pipes    pipes
 }
 
 // Refusal is an answer given instead of a session.
@@ -69,10 +86,87 @@ func (r *Refusal) Error() string { return r.Reason }
 // ErrServerClosed is returned by Serve after Shutdown.
 var ErrServerClosed = errors.New("bridge: server closed")
 
-// Serve accepts connections from l until Shutdown, which closes l. It may be
-// called for several listeners at once.
-func (s *Server) Serve(l net.Listener) error { return ErrServerClosed }
+// Serve accepts connections from l until Shutdown, and closes l. It may be
+// called for several listeners at once. Failing to accept (no descriptor left,
+// say) is waited out.
+func (s *Server) Serve(l net.Listener) error {
+	s.once.Do(s.start)
+	defer l.Close()
+	stop := context.AfterFunc(s.ctx, func() { l.Close() })
+	defer stop()
+	for pause := time.Duration(0); ; {
+		conn, err := l.Accept()
+		if s.ctx.Err() != nil {
+			if err == nil {
+				conn.Close()
+			}
+			return ErrServerClosed
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			pause = s.acceptFailed(pause, err)
+			continue
+		}
+		pause = 0
+		s.fronts.Go(func() { s.serveConn(conn) })
+	}
+}
 
-// Shutdown closes the listeners, tells every session 1001, and waits for them
-// to end. When ctx ends first it cuts what is left and returns ctx's error.
-func (s *Server) Shutdown(ctx context.Context) error { return nil }
+// acceptFailed waits 5 ms, doubling up to 1 s while it goes on.
+func (s *Server) acceptFailed(pause time.Duration, err error) time.Duration {
+	pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+	s.counters.add("accept failed")
+	s.log().Error("cannot accept a connection", "err", err, "retry_in", pause)
+	select {
+	case <-time.After(pause):
+	case <-s.ctx.Done():
+	}
+	return pause
+}
+
+// start makes what all listeners share.
+func (s *Server) start() {
+	s.limits = s.Limits.withDefaults()
+	s.ctx, s.quit = context.WithCancel(context.Background())
+	s.sessions = newSessions(s.limits.Sessions, s.limits.SessionsPerIP)
+	s.handoff = newHandoff()
+	s.web = s.newWeb()
+	s.fronts.Go(func() { s.web.Serve(s.handoff) })
+}
+
+// Shutdown, in this order: accepts no more; tells every session 1001; lets
+// requests being answered and sessions finish; and when ctx ends first, cuts
+// what is left and returns ctx's error. No goroutine of the server is left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.once.Do(s.start)
+	s.quit()
+	err := s.sessions.stop(ctx)
+	if webErr := s.web.Shutdown(ctx); webErr != nil {
+		s.web.Close()
+		err = webErr
+	}
+	s.fronts.Wait()
+	s.pipes.close()
+	return err
+}
+
+func (s *Server) log() *slog.Logger {
+	if s.Log != nil {
+		return s.Log
+	}
+	return slog.Default()
+}
+
+// Stats is what the bridge counts.
+type Stats struct {
+	Sessions int            // live
+	Refused  map[string]int // by reason, since the start
+}
+
+// Stats returns the counts of now.
+func (s *Server) Stats() Stats {
+	s.once.Do(s.start)
+	return Stats{Sessions: s.sessions.count(), Refused: s.counters.snapshot()}
+}

@@ -1,0 +1,177 @@
+package bridge
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/wsbridge/wsbridge/sniff"
+)
+
+// serveConn looks at what a new connection speaks and hands it on, or refuses
+// it and says why.
+func (s *Server) serveConn(raw net.Conn) {
+	if s.conns.Add(1) > int64(s.limits.connections) {
+		s.reject(raw, http.StatusServiceUnavailable, "too many connections")
+		s.conns.Add(-1)
+		return
+	}
+	stop := context.AfterFunc(s.ctx, func() { raw.Close() })
+	conn := s.greet(raw)
+	if !stop() && conn != nil {
+		conn.Close()
+		conn = nil
+	}
+	if conn == nil || !s.handoff.give(conn) {
+		s.conns.Add(-1)
+	}
+}
+
+// greet returns the connection HTTP is to be spoken on, or nil when there is
+// none: then raw is closed.
+func (s *Server) greet(raw net.Conn) net.Conn {
+	conn := sniff.New(raw)
+	kind, err := conn.Sniff(s.limits.SniffTimeout)
+	switch {
+	case err != nil:
+		s.log().Debug("connection closed before its first byte", "client", raw.RemoteAddr().String(), "err", err)
+		raw.Close()
+	case kind == sniff.TLS && s.TLS != nil:
+		return s.handshake(conn)
+	case kind == sniff.TLS:
+		s.turnAway(conn, "SSL connection but no certificate is configured", tlsRefusal)
+	case kind == sniff.SSLv2:
+		s.turnAway(conn, "SSLv2 hello refused: the client is too old", nil)
+	case kind == sniff.FlashPolicy:
+		s.answerFlash(conn)
+	case kind == sniff.Indented:
+		s.reject(conn, http.StatusBadRequest, "the request line begins with white space: paste the request without its indentation")
+	case s.TLSOnly:
+		s.reject(conn, http.StatusBadRequest, "non-SSL connection received but disallowed: use wss:// or https://")
+	default:
+		return conn
+	}
+	return nil
+}
+
+// tlsRefusal is a fatal handshake_failure alert (RFC 8446, 6.2): the client's
+// error then speaks of TLS and not of a lost connection.
+var tlsRefusal = []byte{21, 3, 1, 0, 2, 2, 40}
+
+// handshake does TLS under its own deadline. A failure is told by the alert.
+func (s *Server) handshake(conn *sniff.Conn) net.Conn {
+	secure := tls.Server(&transport{Conn: conn, pool: &s.buffers}, s.TLS)
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits.HeaderTimeout)
+	defer cancel()
+	if err := secure.HandshakeContext(ctx); err != nil {
+		s.counters.add("tls handshake failed")
+		s.log().Warn("tls handshake failed", "client", conn.RemoteAddr().String(), "err", err)
+		lingerClose(conn)
+		return nil
+	}
+	return secure
+}
+
+// turnAway closes a connection that HTTP cannot be spoken on.
+func (s *Server) turnAway(conn net.Conn, reason string, last []byte) {
+	s.counters.add(reason)
+	s.log().Warn(reason, "client", conn.RemoteAddr().String())
+	conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	conn.Write(last)
+	lingerClose(conn)
+}
+
+// reject answers a connection before any request was read.
+func (s *Server) reject(conn net.Conn, status int, reason string) {
+	answer := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+		status, http.StatusText(status), len(reason)+1, reason)
+	s.turnAway(conn, reason, []byte(answer))
+}
+
+// answerFlash gives the old plugin leave to connect to the port it asked on.
+func (s *Server) answerFlash(conn net.Conn) {
+	port := 0
+	if local, ok := conn.LocalAddr().(*net.TCPAddr); ok {
+		port = local.Port
+	}
+	conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
+	conn.Write(sniff.PolicyFile(port))
+	lingerClose(conn)
+}
+
+// lingerTimeout and lingerBytes bound how long a connection that is turned away
+// is read from before it closes: closing on unread bytes would reset it, and
+// the client might never see the answer.
+const (
+	lingerTimeout = time.Second
+	lingerBytes   = 256 << 10
+)
+
+func lingerClose(conn net.Conn) {
+	defer conn.Close()
+	if closeWrite(conn) != nil {
+		return
+	}
+	conn.SetReadDeadline(time.Now().Add(lingerTimeout))
+	io.CopyN(io.Discard, conn, lingerBytes)
+}
+
+// handoff is the listener inside the process: it gives the HTTP server the
+// connections that were found to speak HTTP.
+type handoff struct {
+	conns chan net.Conn
+	done  chan struct{}
+	once  sync.Once
+}
+
+func newHandoff() *handoff {
+	return &handoff{conns: make(chan net.Conn), done: make(chan struct{})}
+}
+
+// give closes conn and returns false when the HTTP server takes no more.
+func (h *handoff) give(conn net.Conn) bool {
+	select {
+	case h.conns <- conn:
+		return true
+	case <-h.done:
+		conn.Close()
+		return false
+	}
+}
+
+func (h *handoff) Accept() (net.Conn, error) {
+	select {
+	case conn := <-h.conns:
+		return conn, nil
+	case <-h.done:
+		return nil, net.ErrClosed
+	}
+}
+
+func (h *handoff) Close() error {
+	h.once.Do(func() { close(h.done) })
+	return nil
+}
+
+func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "inproc"} }
+
+// newWeb is the HTTP server behind every listener.
+func (s *Server) newWeb() *http.Server {
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.serveHTTP),
+		ReadHeaderTimeout: s.limits.HeaderTimeout,
+		IdleTimeout:       idleTimeout,
+		MaxHeaderBytes:    headBytes - 4096, // net/http adds 4096 of its own
+		ErrorLog:          slogAsLog(s.log()),
+		ConnState: func(_ net.Conn, state http.ConnState) {
+			if state == http.StateClosed || state == http.StateHijacked {
+				s.conns.Add(-1)
+			}
+		},
+	}
+}

@@ -1,0 +1,111 @@
+package bridge
+
+import (
+	"log"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+)
+
+const (
+	headBytes    = 16 << 10         // of a request head
+	headLines    = 100              // of a request head
+	idleTimeout  = 60 * time.Second // between two requests of a connection
+	writeTimeout = 30 * time.Second // for the client to take one piece of an answer
+)
+
+// serveHTTP answers one request, or turns it into a session.
+func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	lines := 0
+	for _, values := range r.Header {
+		lines += len(values)
+	}
+	switch {
+	case lines > headLines:
+		s.refuse(w, r, &Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"})
+	case isUpgrade(r):
+		s.upgrade(w, r)
+	default:
+		s.plain(&patient{w, http.NewResponseController(w)}, r)
+	}
+}
+
+// plain answers a request that is no upgrade. A body nobody asked for has as
+// long to arrive as a head has.
+func (s *Server) plain(w *patient, r *http.Request) {
+	if r.ContentLength != 0 {
+		w.control.SetReadDeadline(time.Now().Add(s.limits.HeaderTimeout))
+	}
+	if s.Handler == nil {
+		http.NotFound(w, r)
+		return
+	}
+	s.Handler.ServeHTTP(w, r)
+}
+
+// refuse answers an upgrade that gets no session, counts it and logs it.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
+	s.counters.add(refusal.Reason)
+	s.log().Info("upgrade refused", "client", r.RemoteAddr, "path", redact(r.URL), "status", refusal.Status, "reason", refusal.Reason)
+	h := w.Header()
+	switch refusal.Status {
+	case http.StatusUpgradeRequired:
+		h["Upgrade"], h["Sec-WebSocket-Version"] = []string{"websocket"}, []string{"13"}
+	case http.StatusMethodNotAllowed:
+		h.Set("Allow", http.MethodGet)
+	case http.StatusServiceUnavailable:
+		h.Set("Retry-After", "5")
+	}
+	h.Set("Connection", "close")
+	h.Set("X-Content-Type-Options", "nosniff")
+	p := &patient{w, http.NewResponseController(w)}
+	p.extend()
+	http.Error(p, refusal.Reason, refusal.Status)
+}
+
+// patient gives the client writeTimeout for every piece of an answer, so that
+// a long answer may take its time and a client that stopped reading may not.
+type patient struct {
+	http.ResponseWriter
+	control *http.ResponseController
+}
+
+func (p *patient) Write(b []byte) (int, error) {
+	p.extend()
+	return p.ResponseWriter.Write(b)
+}
+
+func (p *patient) extend() { p.control.SetWriteDeadline(time.Now().Add(writeTimeout)) }
+
+// Unwrap is for http.ResponseController.
+func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// redact is u's path and query as the log may hold it: tokens are in query
+// values, so no value is shown.
+func redact(u *url.URL) string {
+	if u.RawQuery == "" {
+		return u.Path
+	}
+	var out []string
+	for pair := range strings.SplitSeq(u.RawQuery, "&") {
+		name, _, ok := strings.Cut(pair, "=")
+		if !ok {
+			name = ""
+		}
+		out = append(out, name+"=***")
+	}
+	return u.Path + "?" + strings.Join(out, "&")
+}
+
+// asRefusal makes an HTTP answer of a Route error; what is no Refusal is ours
+// to know and not the client's.
+func asRefusal(err error) *Refusal {
+	if refusal, ok := err.(*Refusal); ok {
+		return refusal
+	}
+	return &Refusal{Status: http.StatusInternalServerError, Reason: "cannot choose a target"}
+}
+
+func slogAsLog(l *slog.Logger) *log.Logger { return slog.NewLogLogger(l.Handler(), slog.LevelWarn) }

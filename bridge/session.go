@@ -1,0 +1,186 @@
+package bridge
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+)
+
+// briefTimeout is how long a session may take to end when its client is gone
+// or does not keep to the protocol: there is nobody to be patient for.
+const briefTimeout = 2 * time.Second
+
+// session is one client joined to one target, from the 101 to the log line.
+// Two goroutines carry it: toTarget and toClient, one for each direction.
+type session struct {
+	server *Server
+	log    *slog.Logger
+	id     clientID
+	start  time.Time
+
+	client  net.Conn
+	target  net.Conn // nil until dialled
+	to      Target
+	mode    mode
+	out     *frameWriter
+	early   []byte // client bytes that came with the handshake
+	release func() // gives the slot back
+
+	heard    atomic.Int64 // bytes read from the client, frames and all
+	writing  atomic.Bool  // the client is not read: the target is written to
+	toTarget atomic.Int64 // payload bytes written to the target
+	toClient atomic.Int64 // payload bytes written to the client
+	dialTime time.Duration
+
+	mu     sync.Mutex         // guards the fields below, and target while it is dialled
+	end    *ending            // the first one; nil while the session lives
+	cancel context.CancelFunc // of the dial
+}
+
+// clientID is what the log says of a client.
+type clientID struct {
+	addr, path, subprotocol string
+}
+
+// run carries the session to its end. It owns client and, once dialled, target.
+func (s *session) run() {
+	defer s.finish()
+	if err := s.dial(); err != nil {
+		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
+		s.ended(dialEnding(err))
+		s.sayClose()
+		newReceiver(s, nil).drain()
+		return
+	}
+	watch := s.watch()
+	defer watch.stop()
+	var both sync.WaitGroup
+	both.Go(s.carryToClient)
+	s.carryToTarget()
+	both.Wait()
+}
+
+func (s *session) dial() error {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.mu.Lock()
+	s.cancel = cancel
+	over := s.end != nil
+	s.mu.Unlock()
+	if over {
+		return context.Canceled
+	}
+	began := time.Now()
+	target, err := s.to.Dial(ctx)
+	s.dialTime = time.Since(began)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.target = s.server.tap(target, targetGlyphs)
+	over = s.end != nil
+	s.mu.Unlock()
+	if over {
+		return context.Canceled
+	}
+	return nil
+}
+
+// ended records why the session ends, the first time, and from then on gives
+// both sides EndTimeout to finish. It reports whether it was the first.
+func (s *session) ended(why ending) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.end != nil {
+		return false
+	}
+	s.end = &why
+	timeout := s.server.limits.EndTimeout
+	if why.brief {
+		timeout = min(timeout, briefTimeout)
+	}
+	deadline := time.Now().Add(timeout)
+	s.client.SetDeadline(deadline)
+	if s.target != nil {
+		s.target.SetDeadline(deadline)
+	}
+	if s.cancel != nil {
+		s.cancel()
+	}
+	return true
+}
+
+// stop ends the session from the bridge's side: nothing more is read from the
+// target, the client is told why.
+func (s *session) stop(why ending) {
+	if s.ended(why) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.target != nil {
+			s.target.SetReadDeadline(time.Unix(1, 0))
+		}
+	}
+}
+
+// cut ends the session at once.
+func (s *session) cut() {
+	s.ended(endShutdown)
+	s.client.Close()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.target != nil {
+		s.target.Close()
+	}
+}
+
+// why is how the session ended; only valid once ended was called.
+func (s *session) why() ending {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.end
+}
+
+// sayClose sends the Close frame that the session's end calls for: the code
+// the client gave, or the one the close table gives.
+func (s *session) sayClose() {
+	why := s.why()
+	switch {
+	case why.by == "client" && why.reason == endClientClosed.reason:
+		s.out.sendClose(why.code, "")
+	case why.code != ws.StatusAbnormalClosure:
+		s.out.sendClose(why.code, why.reason)
+	}
+}
+
+// finish closes both sides, writes the log line and gives the slot back.
+func (s *session) finish() {
+	s.client.Close()
+	if s.target != nil {
+		s.target.Close()
+	}
+	s.logEnd()
+	s.release()
+}
+
+func (s *session) logEnd() {
+	why := s.why()
+	s.log.Info("session ended",
+		"client", s.id.addr, "target", s.to.String(), "path", s.id.path, "subprotocol", s.id.subprotocol,
+		"to_target", s.toTarget.Load(), "to_client", s.toClient.Load(),
+		"duration", time.Since(s.start).Round(time.Millisecond), "dial", s.dialTime.Round(time.Microsecond),
+		"code", int(why.code), "by", why.by, "reason", why.reason)
+}
+
+// closeWrite ends the sending side of c and leaves its receiving side open.
+func closeWrite(c net.Conn) error {
+	if half, ok := c.(interface{ CloseWrite() error }); ok {
+		return half.CloseWrite()
+	}
+	return errors.Join(errors.ErrUnsupported, c.Close())
+}

@@ -1,0 +1,169 @@
+package bridge
+
+import (
+	"encoding/base64"
+	"errors"
+	"io"
+	"unicode/utf8"
+
+	"github.com/gobwas/ws"
+
+	"github.com/wsbridge/wsbridge/frame"
+)
+
+// mode is how payload bytes lie in a session's messages.
+type mode uint8
+
+const (
+	binaryMode mode = iota // as they are
+	base64Mode             // base64 in text messages, both ways
+	textMode               // as they are, in text messages to the client
+)
+
+// limit is how many target bytes one read takes, so that one frame holds them.
+func (m mode) limit() int {
+	if m == base64Mode {
+		return 48<<10 - 2*headRoom // a whole number of quanta
+	}
+	return bufferSize - headRoom
+}
+
+// sender is the direction target -> client: bytes in, whole frames out.
+type sender struct {
+	s    *session
+	from source
+	bulk *bulk // nil: every byte is copied
+
+	tail  [utf8.UTFMax]byte // text mode: the start of a rune, held back
+	tailN int
+}
+
+// errNotText says that a text-mode target sent something else.
+var errNotText = errors.New("not UTF-8")
+
+// carryToClient brings the target's bytes to the client until the target ends,
+// and then says Close. When the client takes no more, it reads the target to
+// its end all the same: closing on unread bytes would reset the connection and
+// could cost the target what the client said last.
+func (s *session) carryToClient() {
+	t := &sender{s: s, from: newSource(s.target, &s.server.buffers)}
+	if s.mode == binaryMode {
+		t.bulk = newBulk(s)
+	}
+	if err := t.run(); err != nil {
+		t.failed(err)
+		t.discard()
+	}
+	t.s.sayClose()
+}
+
+// run returns nil when the target has ended, or why the client takes no more.
+func (t *sender) run() error {
+	limit := t.s.mode.limit()
+	for {
+		b, n, err := t.from.next(limit)
+		if err != nil {
+			return t.targetEnded(err)
+		}
+		err = t.send(b, n)
+		t.s.server.buffers.put(b)
+		if err == nil && n == limit {
+			err = t.bulk.run()
+		}
+		if err != nil {
+			return err
+		}
+	}
+}
+
+func (t *sender) targetEnded(err error) error {
+	switch {
+	case err == io.EOF && t.tailN > 0:
+		return errNotText
+	case err == io.EOF:
+		t.s.ended(endTargetClosed)
+	default: // after a deadline the end is known already
+		t.s.ended(targetEnding(err))
+	}
+	return nil
+}
+
+// failed records why the client takes no more.
+func (t *sender) failed(err error) {
+	switch {
+	case err == errNotText:
+		t.s.ended(endTargetNotText)
+		t.s.sayClose()
+	case err != errCloseSent:
+		t.s.ended(clientEnding(err))
+	}
+}
+
+func (t *sender) discard() {
+	for {
+		b, _, err := t.from.next(bufferSize - headRoom)
+		if err != nil {
+			return
+		}
+		t.s.server.buffers.put(b)
+	}
+}
+
+// send makes one frame of the n bytes at headRoom.
+func (t *sender) send(b *buffer, n int) (err error) {
+	switch t.s.mode {
+	case base64Mode:
+		err = t.sendBase64(b, n)
+	case textMode:
+		err = t.sendText(b, n)
+	default:
+		err = t.s.out.whole(frame.Prepend(b.framed(headRoom), ws.OpBinary, n))
+	}
+	if err == nil {
+		t.s.toClient.Add(int64(n))
+	}
+	return err
+}
+
+// sendBase64 encodes each read by itself, padding included: clients decode
+// every message on its own.
+func (t *sender) sendBase64(b *buffer, n int) error {
+	encoded := t.s.server.buffers.get()
+	defer t.s.server.buffers.put(encoded)
+	base64.StdEncoding.Encode(encoded.room(), b.room()[:n])
+	m := base64.StdEncoding.EncodedLen(n)
+	return t.s.out.whole(frame.Prepend(encoded.framed(headRoom), ws.OpText, m))
+}
+
+// sendText holds back a rune whose end has not come yet.
+func (t *sender) sendText(b *buffer, n int) error {
+	at := headRoom - t.tailN
+	copy(b[at:], t.tail[:t.tailN])
+	text := b[at : headRoom+n]
+	cut := len(text) - frame.CutRune(text)
+	t.tailN = copy(t.tail[:], text[cut:])
+	good := validPrefix(text[:cut])
+	if good > 0 {
+		if err := t.s.out.whole(frame.Prepend(b.framed(at), ws.OpText, good)); err != nil {
+			return err
+		}
+	}
+	if good < cut {
+		return errNotText
+	}
+	return nil
+}
+
+func validPrefix(p []byte) int {
+	if utf8.Valid(p) {
+		return len(p)
+	}
+	at := 0
+	for {
+		r, size := utf8.DecodeRune(p[at:])
+		if r == utf8.RuneError && size <= 1 {
+			return at
+		}
+		at += size
+	}
+}

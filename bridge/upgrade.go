@@ -1,0 +1,155 @@
+package bridge
+
+import (
+	"crypto/tls"
+	"encoding/base64"
+	"fmt"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/gobwas/httphead"
+	"github.com/gobwas/ws"
+
+	"github.com/wsbridge/wsbridge/sniff"
+)
+
+// isUpgrade tells whether r asks for a WebSocket, rightly or not.
+func isUpgrade(r *http.Request) bool { return headerHas(r.Header, "Upgrade", "websocket") }
+
+// headerHas looks for a token in a list header, over all its lines and in any
+// case (RFC 9110, 5.6.1).
+func headerHas(h http.Header, name, token string) (found bool) {
+	for _, line := range h.Values(name) {
+		httphead.ScanTokens([]byte(line), func(t []byte) bool {
+			found = found || strings.EqualFold(string(t), token)
+			return !found
+		})
+	}
+	return found
+}
+
+// checkUpgrade holds the client's opening handshake against RFC 6455, 4.2.1.
+func checkUpgrade(r *http.Request) *Refusal {
+	bad := func(reason string) *Refusal { return &Refusal{Status: http.StatusBadRequest, Reason: reason} }
+	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
+	switch {
+	case r.Method != http.MethodGet:
+		return &Refusal{Status: http.StatusMethodNotAllowed, Reason: "a WebSocket upgrade must be a GET request"}
+	case !r.ProtoAtLeast(1, 1):
+		return &Refusal{Status: http.StatusHTTPVersionNotSupported, Reason: "a WebSocket upgrade needs HTTP/1.1"}
+	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
+		return bad("a WebSocket upgrade must not carry a body")
+	case !headerHas(r.Header, "Connection", "upgrade"):
+		return bad("header 'Connection: Upgrade' is missing")
+	case len(versions) == 0:
+		return bad("header 'Sec-WebSocket-Version: 13' is missing")
+	case len(versions) > 1 || versions[0] != "13":
+		return &Refusal{Status: http.StatusUpgradeRequired, Reason: "this server speaks WebSocket version 13 only"}
+	case len(keys) != 1 || !validKey(keys[0]):
+		return bad("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
+	}
+	return nil
+}
+
+func validKey(key string) bool {
+	nonce, err := base64.StdEncoding.DecodeString(key)
+	return err == nil && len(nonce) == 16
+}
+
+// upgrade answers the opening handshake and starts the session.
+func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
+	subprotocol, to, refusal := s.decide(r)
+	if refusal == nil {
+		var release func()
+		if release, refusal = s.sessions.admit(r.RemoteAddr); refusal == nil {
+			s.begin(w, r, &session{server: s, to: to, release: release, id: s.identify(r, subprotocol)})
+			return
+		}
+	}
+	s.refuse(w, r, refusal)
+}
+
+// decide is everything that can say no before the handshake is answered.
+func (s *Server) decide(r *http.Request) (subprotocol string, to Target, refusal *Refusal) {
+	if refusal = checkUpgrade(r); refusal != nil {
+		return "", nil, refusal
+	}
+	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
+	if !ok {
+		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
+		return "", nil, &Refusal{Status: http.StatusBadRequest, Reason: reason}
+	}
+	to, err := s.Route(r)
+	if err != nil {
+		return "", nil, asRefusal(err)
+	}
+	return subprotocol, to, nil
+}
+
+func (s *Server) identify(r *http.Request, subprotocol string) clientID {
+	return clientID{addr: r.RemoteAddr, path: redact(r.URL), subprotocol: subprotocol}
+}
+
+// begin sends the 101 and leaves the HTTP server behind: the session runs in
+// goroutines of its own, whose stacks have not grown.
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
+	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
+	if err != nil {
+		s.log().Debug("client left during the handshake", "client", r.RemoteAddr, "err", err)
+		if conn != nil {
+			conn.Close()
+		}
+		session.release()
+		return
+	}
+	session.client, session.early = s.tap(conn, clientGlyphs), early
+	session.out = &frameWriter{conn: session.client}
+	session.log, session.start = s.log(), time.Now()
+	session.mode = s.modeFor(session.id.subprotocol)
+	s.sessions.start(session)
+}
+
+func (s *Server) modeFor(subprotocol string) mode {
+	switch {
+	case subprotocol == "base64":
+		return base64Mode
+	case s.Text:
+		return textMode
+	}
+	return binaryMode
+}
+
+// answer sends the 101 and returns the client's own connection with the bytes
+// that came along with its handshake: they are its first frames.
+func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout time.Duration) (net.Conn, []byte, error) {
+	header := http.Header{}
+	if subprotocol != "" {
+		header["Sec-WebSocket-Protocol"] = []string{subprotocol}
+	}
+	// The upgrader looks at the first line of a header only; checkUpgrade has
+	// looked at all.
+	r.Header.Set("Connection", "Upgrade")
+	r.Header.Set("Upgrade", "websocket")
+	conn, rw, _, err := ws.HTTPUpgrader{Timeout: timeout, Header: header}.Upgrade(r, w)
+	if err != nil {
+		return conn, nil, fmt.Errorf("answer the handshake: %w", err)
+	}
+	early := make([]byte, rw.Reader.Buffered())
+	rw.Reader.Read(early)
+	conn, rest := unwrap(conn)
+	return conn, append(early, rest...), nil
+}
+
+// unwrap returns what the session reads and writes, free of the layers that
+// sniffing and HTTP needed, and the bytes left in them.
+func unwrap(conn net.Conn) (net.Conn, []byte) {
+	switch c := conn.(type) {
+	case *sniff.Conn:
+		return c.Detach()
+	case *tls.Conn:
+		return &secureConn{c, c.NetConn().(*transport)}, nil
+	}
+	return conn, nil
+}

@@ -1,0 +1,89 @@
+package bridge
+
+import (
+	"sync"
+	"time"
+)
+
+// watch looks after a session's silence: it pings the client, and it ends a
+// session whose client answers no ping or that carries nothing at all.
+type watch struct {
+	s *session
+
+	mu        sync.Mutex // guards all below
+	over      bool
+	heartbeat *time.Timer
+	heard     int64 // at the last ping
+	unheard   int   // pings in a row without a byte from the client
+	idle      *time.Timer
+	carried   int64 // at the last look
+	looks     int   // looks in a row that found nothing carried
+}
+
+// idleLooks is how many times SessionIdle is looked at: an idle session ends
+// at most one part in idleLooks late.
+const idleLooks = 8
+
+func (s *session) watch() *watch {
+	w := &watch{s: s}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if every := s.server.Heartbeat; every > 0 {
+		w.heartbeat = time.AfterFunc(every, w.beat)
+	}
+	if limit := s.server.SessionIdle; limit > 0 {
+		w.idle = time.AfterFunc(limit/idleLooks, w.look)
+	}
+	return w
+}
+
+// beat counts only pings the client could have answered: one that still waits
+// behind a frame, or whose answer waits behind a slow target, does not count.
+func (w *watch) beat() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	heard := w.s.heard.Load()
+	if heard != w.heard || w.s.writing.Load() {
+		w.heard, w.unheard = heard, 0
+	}
+	if w.unheard == 2 {
+		w.s.stop(endHeartbeat)
+		return
+	}
+	if w.s.out.sendPing() {
+		w.unheard++
+	}
+	w.again(w.heartbeat, w.s.server.Heartbeat)
+}
+
+func (w *watch) look() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	carried := w.s.toTarget.Load() + w.s.toClient.Load()
+	if carried != w.carried {
+		w.carried, w.looks = carried, 0
+	}
+	if w.looks == idleLooks {
+		w.s.stop(endIdle)
+		return
+	}
+	w.looks++
+	w.again(w.idle, w.s.server.SessionIdle/idleLooks)
+}
+
+func (w *watch) again(t *time.Timer, after time.Duration) {
+	if !w.over {
+		t.Reset(after)
+	}
+}
+
+func (w *watch) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.over = true
+	for _, t := range []*time.Timer{w.heartbeat, w.idle} {
+		if t != nil {
+			t.Stop()
+		}
+	}
+}
