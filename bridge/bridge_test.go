@@ -3,6 +3,7 @@ package bridge
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -18,7 +19,6 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/wsbridge/wsbridge/frame"
-	"github.com/wsbridge/wsbridge/target"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -33,6 +33,7 @@ type rig struct {
 	addr   string
 	target net.Listener
 	log    *logBuffer
+	secure bool // clients of dial speak TLS
 }
 
 type logBuffer struct {
@@ -54,11 +55,22 @@ func (l *logBuffer) String() string {
 
 func startRig(t *testing.T, set func(*Server)) *rig {
 	t.Helper()
+	return startRigTo(t, listenTCP(t), set)
+}
+
+// dialTo is a target of any network.
+type dialTo struct{ net.Addr }
+
+func (d dialTo) Dial(ctx context.Context) (net.Conn, error) {
+	return new(net.Dialer).DialContext(ctx, d.Network(), d.Addr.String())
+}
+
+func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
+	t.Helper()
 	listener := listenTCP(t)
-	targets := listenTCP(t)
 	t.Cleanup(func() { targets.Close() })
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
-	to := target.TCP{Address: targets.Addr().String(), Timeout: patience}
+	to := dialTo{targets.Addr()}
 	r.server = &Server{
 		Route: func(*http.Request) (Target, error) { return to, nil },
 		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
@@ -123,7 +135,11 @@ type peer struct {
 // dial opens a session; header are extra request lines.
 func (r *rig) dial(header ...string) *peer {
 	r.t.Helper()
-	return openPeer(r.t, r.dialRaw(), request(header...))
+	c := r.dialRaw()
+	if r.secure {
+		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})
+	}
+	return openPeer(r.t, c, request(header...))
 }
 
 func openPeer(t *testing.T, c net.Conn, request string) *peer {
@@ -242,16 +258,23 @@ func (p *peer) wantClose(code ws.StatusCode, reason string) (payload string) {
 }
 
 // accept is the target's end of the next session.
-func (r *rig) accept() *net.TCPConn {
+func (r *rig) accept() halfConn {
 	r.t.Helper()
-	r.target.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
+	r.target.(interface{ SetDeadline(time.Time) error }).SetDeadline(time.Now().Add(patience))
 	c, err := r.target.Accept()
 	if err != nil {
 		r.t.Fatalf("target: %v", err)
 	}
 	c.SetDeadline(time.Now().Add(patience))
 	r.t.Cleanup(func() { c.Close() })
-	return c.(*net.TCPConn)
+	return c.(halfConn)
+}
+
+// halfConn is a TCP or unix connection.
+type halfConn interface {
+	net.Conn
+	CloseWrite() error
+	CloseRead() error
 }
 
 // wantLog waits for a line with all of the parts.

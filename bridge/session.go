@@ -106,7 +106,8 @@ func (s *session) ended(why ending) bool {
 		timeout = min(timeout, briefTimeout)
 	}
 	deadline := time.Now().Add(timeout)
-	s.client.SetDeadline(deadline)
+	s.client.SetReadDeadline(deadline)
+	s.client.SetWriteDeadline(deadline.Add(briefTimeout)) // room for the Close frame
 	if s.target != nil {
 		s.target.SetDeadline(deadline)
 	}
