@@ -1,0 +1,105 @@
+package wsbridge_test
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/wsbridge/wsbridge"
+
+// allowed is the house's plan: which room may import which, and which outside
+// module is used where. The standard library is free to all. A room that is
+// not here may import nothing but it.
+//
+// DO NOT CHANGE THIS TO MAKE A BUILD PASS. Change it when the plan changes,
+// with docs/TOUR.md in the same commit.
+const allowed = `
+config:       go.yaml.in/yaml/v3 github.com/spf13/pflag
+sniff:
+frame:        github.com/gobwas/ws
+listen:       golang.org/x/sys
+web:
+web/demo:
+demo:
+target:
+bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+man:          config
+cmd/wsbridge: bridge config demo listen man sniff target web web/demo github.com/spf13/cobra github.com/spf13/pflag
+bench:        golang.org/x/sys
+e2e:
+`
+
+// TestArrows holds every import of every room, on each system, against the plan.
+func TestArrows(t *testing.T) {
+	plan := parsePlan(t)
+	for _, goos := range []string{"linux", "darwin", "windows"} {
+		for _, room := range rooms(t, goos) {
+			may, known := plan[room.name]
+			if !known {
+				t.Errorf("room %s is not in the plan", room.name)
+			}
+			for _, path := range room.imports {
+				if !slices.ContainsFunc(may, func(m string) bool { return path == m || strings.HasPrefix(path, m+"/") && strings.Contains(m, ".") }) {
+					t.Errorf("%s: %s may not import %s", goos, room.name, path)
+				}
+			}
+		}
+	}
+}
+
+func parsePlan(t *testing.T) map[string][]string {
+	plan := map[string][]string{}
+	for line := range strings.Lines(strings.TrimSpace(allowed)) {
+		name, may, ok := strings.Cut(line, ":")
+		if !ok {
+			t.Fatalf("not a line of the plan: %q", line)
+		}
+		plan[name] = strings.Fields(may)
+	}
+	return plan
+}
+
+type room struct {
+	name    string
+	imports []string // of rooms by name, of outside packages by path; no standard library
+}
+
+func rooms(t *testing.T, goos string) (all []room) {
+	t.Helper()
+	list := exec.Command("go", "list", "-e", "-json=ImportPath,Imports", "./...")
+	list.Env = append(os.Environ(), "GOOS="+goos, "CGO_ENABLED=0")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath string
+			Imports    []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		if p.ImportPath != module {
+			all = append(all, room{strings.TrimPrefix(p.ImportPath, module+"/"), notStandard(p.Imports)})
+		}
+	}
+}
+
+func notStandard(paths []string) (out []string) {
+	for _, path := range paths {
+		first, _, _ := strings.Cut(path, "/")
+		if strings.Contains(first, ".") {
+			out = append(out, strings.TrimPrefix(path, module+"/"))
+		}
+	}
+	return out
+}
