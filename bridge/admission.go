@@ -77,7 +77,7 @@ func (ss *sessions) start(s *session) {
 		ss.mu.Unlock()
 		release()
 	}
-	go s.run()
+	go s.open()
 }
 
 // each calls f for every live session.

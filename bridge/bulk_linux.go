@@ -27,13 +27,9 @@ type bulk struct {
 	n        int // bytes in pipe
 }
 
-// newBulk is nil unless both sides are plain sockets.
+// newBulk makes a bulk that moves nothing unless both sides are plain sockets.
 func newBulk(s *session) *bulk {
-	from, to := rawConn(s.target), rawConn(s.client)
-	if from == nil || to == nil {
-		return nil
-	}
-	b := &bulk{s: s, from: from, to: to}
+	b := &bulk{s: s, from: rawConn(s.target), to: rawConn(s.client)}
 	b.try = b.fill
 	return b
 }
@@ -43,7 +39,7 @@ func newBulk(s *session) *bulk {
 // the target's end or when the kernel declines: the copying path goes on and
 // finds out. An error is the client's.
 func (b *bulk) run() error {
-	if b == nil {
+	if b.from == nil || b.to == nil {
 		return nil
 	}
 	for {

@@ -32,6 +32,9 @@ type session struct {
 	early   []byte // client bytes that came with the handshake
 	release func() // gives the slot back
 
+	watch      *watch
+	directions atomic.Int32 // still carried
+
 	heard    atomic.Int64 // bytes read from the client, frames and all
 	writing  atomic.Bool  // the client is not read: the target is written to
 	toTarget atomic.Int64 // payload bytes written to the target
@@ -48,22 +51,29 @@ type clientID struct {
 	addr, path, subprotocol string
 }
 
-// run carries the session to its end. It owns client and, once dialled, target.
-func (s *session) run() {
-	defer s.finish()
+// open dials the target and starts both directions, each in a goroutine whose
+// stack has not grown by the dial; the last to end finishes the session.
+func (s *session) open() {
 	if err := s.dial(); err != nil {
 		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
 		s.ended(dialEnding(err))
 		s.sayClose()
-		newReceiver(s, nil).drain()
+		newReceiver(s, nil).run()
+		s.finish()
 		return
 	}
-	watch := s.watch()
-	defer watch.stop()
-	var both sync.WaitGroup
-	both.Go(s.carryToClient)
-	s.carryToTarget()
-	both.Wait()
+	s.watch = startWatch(s)
+	s.directions.Store(2)
+	go s.carryToTarget()
+	go s.carryToClient()
+}
+
+// directionEnded is each direction's last word.
+func (s *session) directionEnded() {
+	if s.directions.Add(-1) == 0 {
+		s.watch.stop()
+		s.finish()
+	}
 }
 
 func (s *session) dial() error {
@@ -83,6 +93,7 @@ func (s *session) dial() error {
 		return err
 	}
 	s.mu.Lock()
+	s.cancel = nil
 	s.target = s.server.tap(target, targetGlyphs)
 	over = s.end != nil
 	s.mu.Unlock()

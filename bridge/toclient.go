@@ -32,7 +32,7 @@ func (m mode) limit() int {
 type sender struct {
 	s    *session
 	from source
-	bulk *bulk // nil: every byte is copied
+	bulk *bulk // nil until a read was full
 
 	tail  [utf8.UTFMax]byte // text mode: the start of a rune, held back
 	tailN int
@@ -46,10 +46,8 @@ var errNotText = errors.New("not UTF-8")
 // its end all the same: closing on unread bytes would reset the connection and
 // could cost the target what the client said last.
 func (s *session) carryToClient() {
+	defer s.directionEnded()
 	t := &sender{s: s, from: newSource(s.target, &s.server.buffers)}
-	if s.mode == binaryMode {
-		t.bulk = newBulk(s)
-	}
 	if err := t.run(); err != nil {
 		t.failed(err)
 		t.discard()
@@ -68,12 +66,23 @@ func (t *sender) run() error {
 		err = t.send(b, n)
 		t.s.server.buffers.put(b)
 		if err == nil && n == limit {
-			err = t.bulk.run()
+			err = t.runBulk()
 		}
 		if err != nil {
 			return err
 		}
 	}
+}
+
+// runBulk carries what is too much to copy, where that is possible.
+func (t *sender) runBulk() error {
+	if t.s.mode != binaryMode {
+		return nil
+	}
+	if t.bulk == nil {
+		t.bulk = newBulk(t.s)
+	}
+	return t.bulk.run()
 }
 
 func (t *sender) targetEnded(err error) error {

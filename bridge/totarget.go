@@ -31,16 +31,10 @@ func newReceiver(s *session, to io.Writer) *receiver {
 // carryToTarget brings the client's bytes to the target until the client ends;
 // then the target's receiving side is shut, so that it can still answer.
 func (s *session) carryToTarget() {
+	defer s.directionEnded()
 	r := newReceiver(s, s.target)
 	r.run()
 	closeWrite(s.target)
-}
-
-// drain reads on without a target, for the client's side of the closing
-// handshake, until the client ends or the deadline passes.
-func (r *receiver) drain() {
-	r.to = nil
-	r.run()
 }
 
 // run reads until the client's Close, its end, or a breach of the protocol.

@@ -24,7 +24,11 @@ type watch struct {
 // at most one part in idleLooks late.
 const idleLooks = 8
 
-func (s *session) watch() *watch {
+// startWatch is nil, which can be stopped too, when there is nothing to watch.
+func startWatch(s *session) *watch {
+	if s.server.Heartbeat == 0 && s.server.SessionIdle == 0 {
+		return nil
+	}
 	w := &watch{s: s}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,6 +82,9 @@ func (w *watch) again(t *time.Timer, after time.Duration) {
 }
 
 func (w *watch) stop() {
+	if w == nil {
+		return
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true

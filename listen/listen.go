@@ -24,7 +24,8 @@ var keepAlive = net.KeepAliveConfig{
 // have keep-alive on and, as always in Go, TCP_NODELAY. The caller closes the
 // listener. An error is one line for the person and wraps its cause.
 func (a Address) Listen(ctx context.Context) (net.Listener, error) {
-	config := net.ListenConfig{KeepAliveConfig: keepAlive}
+	var config net.ListenConfig
+	setKeepAlive(&config, keepAlive)
 	config.SetMultipathTCP(false) // splice(2) wants plain TCP
 	l, err := config.Listen(ctx, a.network(), a.String())
 	if err != nil {
