@@ -1,0 +1,95 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"time"
+)
+
+// idle is the memory of sessions that have done one echo and now say nothing, on a
+// proxy of its own that has seen only a few sessions before.
+type idle struct{}
+
+func (l idle) title() string    { return "memory per idle session" }
+func (l idle) unit() string     { return "KiB" }
+func (l idle) wallUnit() string { return "" }
+
+func (l idle) run(ctx context.Context, st *station, a amounts) (sample, error) {
+	fresh, err := st.again(ctx)
+	if err != nil {
+		return sample{}, err
+	}
+	defer fresh.stop()
+	if err := visitTimes(ctx, fresh, min(10, a.idle)); err != nil {
+		return sample{}, err
+	}
+	before, err := settledMemory(ctx, fresh, a.pause)
+	if err != nil {
+		return sample{}, err
+	}
+	sessions, err := openAll(ctx, fresh, a.idle)
+	defer abandonAll(sessions)
+	if err == nil {
+		err = echoAll(sessions, 1)
+	}
+	if err != nil {
+		return sample{}, err
+	}
+	after, err := settledMemory(ctx, fresh, a.pause)
+	return sample{cost: float64(after-before) / 1024 / float64(a.idle)}, err
+}
+
+// settledMemory reads until two readings a pause apart are within a hundredth.
+func settledMemory(ctx context.Context, st *station, pause time.Duration) (int64, error) {
+	last, err := treeMemory(st.cmd.Process.Pid)
+	for range 10 {
+		if err != nil {
+			return 0, err
+		}
+		select {
+		case <-ctx.Done():
+			return 0, ctx.Err()
+		case <-time.After(pause):
+		}
+		before := last
+		last, err = treeMemory(st.cmd.Process.Pid)
+		if (last-before)*100 <= before && (before-last)*100 <= before {
+			break
+		}
+	}
+	return last, err
+}
+
+// treeMemory is the proportional set size of a process tree in bytes: what is shared
+// between its processes counts once.
+func treeMemory(pid int) (int64, error) {
+	var sum int64
+	for _, p := range processTree(pid) {
+		pss, err := processMemory(p)
+		if err != nil && p == pid {
+			return 0, err
+		}
+		sum += pss
+	}
+	return sum, nil
+}
+
+func processMemory(pid int) (int64, error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/smaps_rollup", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range bytes.Lines(text) {
+		if fields := bytes.Fields(line); len(fields) == 3 && string(fields[0]) == "Pss:" {
+			kib, err := strconv.ParseInt(string(fields[1]), 10, 64)
+			return kib << 10, err
+		}
+	}
+	return 0, errors.New("no Pss in /proc/PID/smaps_rollup")
+}
