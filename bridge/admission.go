@@ -61,7 +61,7 @@ func (ss *sessions) release(ip string) {
 	}
 }
 
-// start runs a session whose slot was taken.
+// start opens a session whose slot was taken.
 func (ss *sessions) start(s *session) {
 	ss.mu.Lock()
 	ss.live[s] = struct{}{}
@@ -77,7 +77,7 @@ func (ss *sessions) start(s *session) {
 		ss.mu.Unlock()
 		release()
 	}
-	go s.open()
+	s.open()
 }
 
 // each calls f for every live session.

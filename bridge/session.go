@@ -57,15 +57,20 @@ func (s *session) open() {
 	if err := s.dial(); err != nil {
 		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
 		s.ended(dialEnding(err))
-		s.sayClose()
-		newReceiver(s, nil).run()
-		s.finish()
+		go s.part()
 		return
 	}
 	s.watch = startWatch(s)
 	s.directions.Store(2)
 	go s.carryToTarget()
 	go s.carryToClient()
+}
+
+// part is all of a session that has no target.
+func (s *session) part() {
+	s.sayClose()
+	newReceiver(s, nil).run()
+	s.finish()
 }
 
 // directionEnded is each direction's last word.

@@ -92,8 +92,8 @@ func (s *Server) identify(r *http.Request, subprotocol string) clientID {
 	return clientID{addr: r.RemoteAddr, path: redact(r.URL), subprotocol: subprotocol}
 }
 
-// begin sends the 101 and leaves the HTTP server behind: the session runs in
-// goroutines of its own, whose stacks have not grown.
+// begin sends the 101, dials, and leaves the HTTP server behind: the session
+// runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
 	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
 	if err != nil {
