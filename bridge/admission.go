@@ -16,8 +16,9 @@ type sessions struct {
 	live   map[*session]struct{}
 	taken  int            // slots: live sessions and handshakes being answered
 	perIP  map[string]int // slots by client address; only counted when limited
-	closed bool
-	idle   chan struct{} // closed when the last slot is given back after stop
+	closed bool           // no more are admitted
+	told   bool           // every session was told that the bridge goes down
+	idle   chan struct{}  // closed when, after close, the last slot is given back
 }
 
 func newSessions(max, maxPerIP int) *sessions {
@@ -65,9 +66,9 @@ func (ss *sessions) release(ip string) {
 func (ss *sessions) start(s *session) {
 	ss.mu.Lock()
 	ss.live[s] = struct{}{}
-	closed := ss.closed
+	told := ss.told
 	ss.mu.Unlock()
-	if closed {
+	if told {
 		s.stop(endShutdown)
 	}
 	release := s.release
@@ -76,6 +77,9 @@ func (ss *sessions) start(s *session) {
 		delete(ss.live, s)
 		ss.mu.Unlock()
 		release()
+		if ended := s.server.SessionEnded; ended != nil {
+			ended()
+		}
 	}
 	s.open()
 }
@@ -93,24 +97,41 @@ func (ss *sessions) each(f func(*session)) {
 	}
 }
 
-// stop admits no more, tells every session why, and waits for the last to end;
-// when ctx ends first it cuts them, waits for that, and returns ctx's error.
-func (ss *sessions) stop(ctx context.Context) error {
+// close admits no more.
+func (ss *sessions) close() {
 	ss.mu.Lock()
+	defer ss.mu.Unlock()
 	if !ss.closed && ss.taken == 0 {
 		close(ss.idle)
 	}
 	ss.closed = true
-	ss.mu.Unlock()
-	ss.each(func(s *session) { s.stop(endShutdown) })
+}
+
+// wait waits, after close, for the last session to end; when ctx ends first it
+// returns ctx's error.
+func (ss *sessions) wait(ctx context.Context) error {
 	select {
 	case <-ss.idle:
 		return nil
 	case <-ctx.Done():
+		return ctx.Err()
 	}
-	ss.each((*session).cut)
-	<-ss.idle
-	return ctx.Err()
+}
+
+// stop admits no more, tells every session why, and waits for the last to end;
+// when ctx ends first it cuts them, waits for that, and returns ctx's error.
+func (ss *sessions) stop(ctx context.Context) error {
+	ss.close()
+	ss.mu.Lock()
+	ss.told = true
+	ss.mu.Unlock()
+	ss.each(func(s *session) { s.stop(endShutdown) })
+	err := ss.wait(ctx)
+	if err != nil {
+		ss.each((*session).cut)
+		<-ss.idle
+	}
+	return err
 }
 
 func (ss *sessions) count() int {

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"errors"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -24,7 +25,7 @@ type frameWriter struct {
 }
 
 // errCloseSent says that a Close frame went before.
-var errCloseSent = net.ErrClosed
+var errCloseSent = errors.New("a Close frame was sent")
 
 // whole writes one complete frame.
 func (w *frameWriter) whole(frame []byte) error {

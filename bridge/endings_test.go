@@ -294,3 +294,30 @@ func TestShutdownTellsEverybody(t *testing.T) {
 		r.wantLog("session ended", "code=1001", "by=bridge")
 	})
 }
+
+// Drain leaves a session alone, takes no other, and ends with it.
+func TestDrainWaitsForTheSession(t *testing.T) {
+	ended := make(chan struct{}, 1)
+	r := startRig(t, func(s *Server) { s.SessionEnded = func() { ended <- struct{}{} } })
+	client, target := r.pair()
+	drained := make(chan error, 1)
+	go func() { drained <- r.server.Drain(t.Context()) }()
+	r.eventually("the listener's end", func() bool {
+		c, err := net.Dial("tcp", r.addr)
+		if err == nil {
+			c.Close()
+		}
+		return err != nil
+	})
+	client.send("still here")
+	if got := readN(t, target, 10); got != "still here" {
+		t.Errorf("target got %q", got)
+	}
+	target.Close()
+	client.wantClose(1000, "target closed")
+	client.close(1000, "")
+	if err := <-drained; err != nil {
+		t.Error(err)
+	}
+	<-ended
+}

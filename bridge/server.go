@@ -60,6 +60,8 @@ type Server struct {
 	Log *slog.Logger
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
+	// SessionEnded, when set, is called after every session; it may not block.
+	SessionEnded func()
 
 	once     sync.Once
 	limits   Limits // with defaults
@@ -136,6 +138,15 @@ func (s *Server) start() {
 	s.fronts.Go(func() { s.web.Serve(s.handoff) })
 }
 
+// Drain accepts no more and waits for the sessions to end by themselves; when
+// ctx ends first it returns ctx's error. Shutdown is still to come.
+func (s *Server) Drain(ctx context.Context) error {
+	s.once.Do(s.start)
+	s.quit()
+	s.sessions.close()
+	return s.sessions.wait(ctx)
+}
+
 // Shutdown, in this order: accepts no more; tells every session 1001; lets
 // requests being answered and sessions finish; and when ctx ends first, cuts
 // what is left and returns ctx's error. No goroutine of the server is left.
@@ -161,12 +172,13 @@ func (s *Server) log() *slog.Logger {
 
 // Stats is what the bridge counts.
 type Stats struct {
-	Sessions int            // live
-	Refused  map[string]int // by reason, since the start
+	Sessions    int            // live
+	Connections int            // that are no session, or none yet
+	Refused     map[string]int // by reason, since the start
 }
 
 // Stats returns the counts of now.
 func (s *Server) Stats() Stats {
 	s.once.Do(s.start)
-	return Stats{Sessions: s.sessions.count(), Refused: s.counters.snapshot()}
+	return Stats{Sessions: s.sessions.count(), Connections: int(s.conns.Load()), Refused: s.counters.snapshot()}
 }
