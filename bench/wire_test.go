@@ -22,7 +22,7 @@ func stream(n int) []byte {
 
 func TestMaskedFramesAreReadByGobwas(t *testing.T) {
 	for _, n := range frameSizes() {
-		f, err := ws.ReadFrame(bytes.NewReader(maskedFrame(opBinary, stream(n))))
+		f, err := readFrame(bytes.NewReader(maskedFrame(opBinary, stream(n))))
 		if err != nil {
 			t.Fatalf("%d bytes: %v", n, err)
 		}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package bridge
 
 import (
@@ -15,6 +17,7 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
 )
 
 // everyWay runs story over each kind of client and target.
@@ -106,16 +109,28 @@ func TestTargetFIN(t *testing.T) {
 func TestTargetRST(t *testing.T) {
 	everyWay(t, nil, func(t *testing.T, r *rig) {
 		client, target := r.pair()
-		tcp, ok := target.(*net.TCPConn)
-		if !ok {
-			t.Skip("a unix socket has no reset to send with nothing unread")
-		}
-		tcp.SetLinger(0)
-		tcp.Close()
+		reset(t, client, target)
 		client.wantClose(1011, "target reset")
 		client.close(1011, "")
 		r.wantLog("session ended", "code=1011", "by=target", `reason="target reset"`)
 	})
+}
+
+// reset makes a target's end reset: TCP can at any time, a unix socket does
+// when it closes on unread bytes.
+func reset(t *testing.T, client *peer, target halfConn) {
+	t.Helper()
+	if tcp, ok := target.(*net.TCPConn); ok {
+		tcp.SetLinger(0)
+	} else {
+		client.send("unread")
+		raw, _ := target.(*net.UnixConn).SyscallConn()
+		raw.Read(func(fd uintptr) bool { // until it has come
+			n, _, _ := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
+			return n == 1
+		})
+	}
+	target.Close()
 }
 
 // A target that closes on bytes it has not read resets the connection; what

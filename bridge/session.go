@@ -25,6 +25,7 @@ type session struct {
 	start  time.Time
 
 	client  net.Conn
+	from    source   // reads client; made before anybody else uses client
 	target  net.Conn // nil until dialled
 	to      Target
 	mode    mode

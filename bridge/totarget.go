@@ -9,7 +9,6 @@ import (
 // receiver is the direction client -> target: frames in, payload bytes out.
 type receiver struct {
 	s       *session
-	from    source
 	to      io.Writer // nil: payload is thrown away
 	decoder frame.Decoder
 	base64  *frame.Base64Stream // in base64 mode
@@ -21,7 +20,7 @@ type receiver struct {
 }
 
 func newReceiver(s *session, to io.Writer) *receiver {
-	r := &receiver{s: s, from: newSource(s.client, &s.server.buffers), to: to}
+	r := &receiver{s: s, to: to}
 	if s.mode == base64Mode {
 		r.base64 = new(frame.Base64Stream)
 	}
@@ -42,7 +41,7 @@ func (r *receiver) run() {
 	more := r.take(r.s.early)
 	r.s.early = nil
 	for more {
-		b, n, err := r.from.next(bufferSize - headRoom)
+		b, n, err := r.s.from.next(bufferSize - headRoom)
 		if err != nil {
 			r.s.ended(clientEnding(err))
 			return
@@ -158,7 +157,7 @@ func (r *receiver) refuse(err error) {
 	}
 	closeWrite(r.s.client)
 	for {
-		b, _, err := r.from.next(bufferSize - headRoom)
+		b, _, err := r.s.from.next(bufferSize - headRoom)
 		if err != nil {
 			return
 		}

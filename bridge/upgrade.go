@@ -105,6 +105,7 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session)
 		return
 	}
 	session.client, session.early = s.tap(conn, clientGlyphs), early
+	session.from = newSource(session.client, &s.buffers)
 	session.out = &frameWriter{conn: session.client}
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)
