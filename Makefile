@@ -1,0 +1,64 @@
+# What people and CI run. Longer recipes are scripts in ci/.
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
+# Counted, not timed: Go 1.26 may call the end of the time a failure (go.dev/issue/75804).
+FUZZTIME = 20000x
+ROOMS = $$(go list ./... | grep -v '/e2e$$')
+
+.NOTPARALLEL:
+.PHONY: help build test clear install fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man
+
+help:
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
+
+build: ## the static binary, in bin/
+	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
+
+test: clear install fmt-check vet lint build cross race fuzz-smoke e2e e2e-race left-out ## all of it, as CI does
+
+clear:
+	@rm -f bin/left-out
+
+install: ## what the tests need: Debian and npm packages
+	ci/install.sh
+
+fmt: ## format every Go file
+	gofmt -l -w .
+
+fmt-check:
+	@files=$$(gofmt -l .); [ -z "$$files" ] || { echo "make fmt would change: $$files"; exit 1; }
+
+vet:
+	go vet ./...
+
+lint: ## staticcheck, known vulnerabilities, the scripts
+	go run $(STATICCHECK) ./...
+	ci/vuln.sh
+	ci/shellcheck.sh
+
+cross: ## does it build elsewhere?
+	for p in $(PLATFORMS); do ci/cross.sh $$p || exit; done
+
+race: ## every room's tests under the race detector
+	ci/gotest.sh race -race $(ROOMS)
+
+fuzz-smoke: ## every fuzz target, a few seconds each
+	ci/fuzz.sh $(FUZZTIME) $(ROOMS)
+
+e2e: ## real programs through the real binary
+	ci/gotest.sh e2e -count=1 ./e2e
+
+e2e-race: ## the same through a binary that looks for data races
+	go build -race -o bin/wsbridge-race ./cmd/wsbridge
+	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race ci/gotest.sh e2e-race -count=1 ./e2e
+
+left-out:
+	@ci/left-out.sh
+
+bench: ## the tables of bench/README.md
+	go run ./bench
+
+man: ## write man/wsbridge.1 anew from the option table
+	mkdir -p bin
+	go run ./cmd/wsbridge man >bin/wsbridge.1
+	mv bin/wsbridge.1 man/wsbridge.1
