@@ -17,7 +17,7 @@ type sessions struct {
 	taken  int            // slots: live sessions and handshakes being answered
 	perIP  map[string]int // slots by client address; only counted when limited
 	closed bool           // no more are admitted
-	told   bool           // every session was told that the bridge goes down
+	late   func(*session) // what the live were told last, for those that start later
 	idle   chan struct{}  // closed when, after close, the last slot is given back
 }
 
@@ -66,10 +66,10 @@ func (ss *sessions) release(ip string) {
 func (ss *sessions) start(s *session) {
 	ss.mu.Lock()
 	ss.live[s] = struct{}{}
-	told := ss.told
+	late := ss.late
 	ss.mu.Unlock()
-	if told {
-		s.stop(endShutdown)
+	if late != nil {
+		late(s)
 	}
 	release := s.release
 	s.release = func() {
@@ -82,6 +82,14 @@ func (ss *sessions) start(s *session) {
 		}
 	}
 	s.open()
+}
+
+// tell calls f for every live session, and later for those still to start.
+func (ss *sessions) tell(f func(*session)) {
+	ss.mu.Lock()
+	ss.late = f
+	ss.mu.Unlock()
+	ss.each(f)
 }
 
 // each calls f for every live session.
@@ -122,13 +130,10 @@ func (ss *sessions) wait(ctx context.Context) error {
 // when ctx ends first it cuts them, waits for that, and returns ctx's error.
 func (ss *sessions) stop(ctx context.Context) error {
 	ss.close()
-	ss.mu.Lock()
-	ss.told = true
-	ss.mu.Unlock()
-	ss.each(func(s *session) { s.stop(endShutdown) })
+	ss.tell(func(s *session) { s.stop(endShutdown) })
 	err := ss.wait(ctx)
 	if err != nil {
-		ss.each((*session).cut)
+		ss.tell((*session).cut)
 		<-ss.idle
 	}
 	return err

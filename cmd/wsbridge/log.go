@@ -1,0 +1,66 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+
+	"github.com/wsbridge/wsbridge/config"
+)
+
+func newLogger(c *config.Config, w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+	if c.Verbose {
+		options.Level = slog.LevelDebug
+	}
+	if c.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// summary is what the start says about itself. Tools look for websockify's
+// words in it to learn that the bridge is up, and where.
+type summary struct {
+	listen   []string // with the ports the system picked
+	target   string
+	web      string // empty: no files
+	fileOnly bool
+	tls      bool
+	tlsOnly  bool
+}
+
+func (s summary) lines() []string {
+	lines := []string{"WebSocket server settings:"}
+	for _, address := range s.listen {
+		lines = append(lines, "  - Listen on "+address)
+	}
+	if s.web != "" && s.fileOnly {
+		lines = append(lines, "  - Web server (no directory listings). Web root: "+s.web)
+	} else if s.web != "" {
+		lines = append(lines, "  - Web server. Web root: "+s.web)
+	}
+	if s.tls {
+		lines = append(lines, "  - SSL/TLS support")
+	} else {
+		lines = append(lines, "  - No SSL/TLS support (no cert file)")
+	}
+	if s.tlsOnly {
+		lines = append(lines, "  - Deny non-SSL/TLS connections")
+	}
+	for _, address := range s.listen {
+		lines = append(lines, fmt.Sprintf("  - proxying from %s to %s", address, s.target))
+	}
+	return lines
+}
+
+// print writes the lines, or in a JSON log one record.
+func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
+	if c.LogFormat != "json" {
+		fmt.Fprintln(w, strings.Join(s.lines(), "\n"))
+		return
+	}
+	log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
+		"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly)
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"go.uber.org/goleak"
+)
+
+// TestMain makes wsbridge a command of the scripts, and fails on goroutines
+// that outlive the tests.
+func TestMain(m *testing.M) {
+	testscript.Main(leakChecked{m}, map[string]func(){"wsbridge": main})
+}
+
+type leakChecked struct{ *testing.M }
+
+func (m leakChecked) Run() int {
+	code := m.M.Run()
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return code
+}
+
+// TestScript runs the stories of testdata/script, one file each.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		RequireUniqueNames:  true,
+		Deadline:            time.Now().Add(4 * patience),
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits":       exits,
+			"start":       start,
+			"logged":      logged,
+			"signal":      signalBridge,
+			"stopped":     stopped,
+			"get":         get,
+			"session":     session,
+			"certificate": certificate,
+			"occupy":      occupy,
+		},
+		Setup: func(env *testscript.Env) error {
+			env.Values[bridgeKey{}] = new(process)
+			return nil
+		},
+	})
+}

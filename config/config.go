@@ -1,0 +1,153 @@
+// Package config turns a command line, the environment and a YAML file into
+// one typed Config. A single table of options (see options.go) is the source
+// of the flags, the WSBRIDGE_* names, the file keys, the help text, the OPTIONS
+// part of the manual and the reference file.
+//
+// A flag wins over the environment, the environment over the file, the file
+// over the default; Config.Origin tells which one spoke.
+package config
+
+import (
+	"fmt"
+	"time"
+)
+
+// Config is what the person asked for. Every duration of 0 means "off".
+type Config struct {
+	Listen []string // [addr:]port each, as written; at least one
+	Target string   // host:port, an IPv6 host in brackets
+
+	Cert    string // PEM chain, perhaps with the key; need not exist
+	Key     string // PEM key; empty: in Cert
+	SSLOnly bool
+
+	Web      string // directory; empty: none
+	FileOnly bool
+
+	Heartbeat   time.Duration
+	SessionIdle time.Duration
+	Text        bool
+	Subprotocol []string
+
+	MaxSessions      int // 0: from the open-file limit
+	MaxSessionsPerIP int // 0: no limit of its own
+	DialTimeout      time.Duration
+	EndTimeout       time.Duration
+	DrainTimeout     time.Duration
+
+	Verbose   bool
+	Traffic   bool
+	LogFormat string // "text" or "json"
+
+	File    string // the configuration file; empty: none
+	Help    bool   // only help is wanted: nothing else is filled in
+	Version bool   // likewise
+
+	// Warnings are for the log: they stopped nothing.
+	Warnings []string
+
+	origins map[string]Origin
+}
+
+// UsageError is a mistake of the person at the keyboard (exit status 2).
+type UsageError struct {
+	Msg  string // what is wrong
+	Hint string // what to do about it; may be empty
+}
+
+func (e *UsageError) Error() string { return e.Msg }
+
+func usageErrorf(hint, format string, args ...any) *UsageError {
+	return &UsageError{Msg: fmt.Sprintf(format, args...), Hint: hint}
+}
+
+// Source is a kind of place that values come from, the weakest first.
+type Source int
+
+// The sources, in order of precedence.
+const (
+	Default Source = iota
+	File
+	Environment
+	Flag
+)
+
+// Origin is where a value came from.
+type Origin struct {
+	Source Source
+	Place  string // "--cert", "WSBRIDGE_CERT", "bridge.yaml:3"; empty for a default
+}
+
+// Origin tells where the value of the option with this long name came from.
+func (c *Config) Origin(long string) Origin { return c.origins[long] }
+
+// Parse reads args (without the program's name) and environ ("NAME=value"),
+// and the file they name. commands are the subcommands that exist, for hints.
+// The error is a *UsageError. With Help or Version set in the Config, nothing
+// but the options was looked at.
+func Parse(args, environ, commands []string) (*Config, error) {
+	c := &Config{origins: make(map[string]Origin)}
+	t := newTable(c)
+	given, words, err := t.readArgs(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.apply(textAsked(given)); err != nil || c.Help || c.Version {
+		return c, err
+	}
+	env, warnings := t.readEnv(environ)
+	c.Warnings = warnings
+	file, err := t.readFile(lastText(env, given, &c.File))
+	if err != nil {
+		return nil, err
+	}
+	for _, layer := range [][]assignment{t.defaults(), file, env, given} {
+		if err := c.apply(layer); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.place(words, commands); err != nil {
+		return nil, err
+	}
+	return c, c.Validate()
+}
+
+// assignment is one value given to one option in one place.
+type assignment struct {
+	option Option
+	text   string
+	origin Origin
+}
+
+// apply sets what a layer says, over what the layers before it said.
+func (c *Config) apply(layer []assignment) error {
+	for _, a := range layer {
+		before, set := c.origins[a.option.Long]
+		more := set && before.Source == a.origin.Source
+		if err := a.option.set(a.text, more); err != nil {
+			return usageErrorf(err.Hint, "%s: %s", a.place(), err.Msg)
+		}
+		c.origins[a.option.Long] = a.origin
+	}
+	return nil
+}
+
+// place names the spot of a bad value: a file's line needs the key as well.
+func (a assignment) place() string {
+	if a.origin.Source == File {
+		return a.origin.Place + ": " + a.option.Long
+	}
+	return a.origin.Place
+}
+
+// lastText is the value that the stronger of two layers gives to an option.
+func lastText(weak, strong []assignment, to any) (text string) {
+	for _, layer := range [][]assignment{weak, strong} {
+		for _, a := range layer {
+			if a.option.to == to {
+				text = a.text
+			}
+		}
+	}
+	return text
+}

@@ -1,0 +1,63 @@
+// Package man has the manual page: a hand-written frame around an OPTIONS part
+// made from the option table. man/wsbridge.1 is this page in a file, for those
+// who package it; after a change of either, write it anew:
+//
+//	go run ./cmd/wsbridge man > man/wsbridge.1
+package man
+
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+
+	"github.com/wsbridge/wsbridge/config"
+)
+
+//go:embed wsbridge.1.in
+var frame string
+
+// Page is the manual page wsbridge(1) in mdoc(7).
+func Page() string {
+	return strings.Replace(frame, "@OPTIONS@\n", options(), 1)
+}
+
+func options() string {
+	var b strings.Builder
+	for _, s := range config.Sections() {
+		fmt.Fprintf(&b, ".Ss %s\n.Bl -tag -width Ds\n", escape(s.Title))
+		for _, o := range s.Options {
+			fmt.Fprintf(&b, ".It %s\n%s.\n", head(o), escape(sentence(o.Help)))
+			if o.Default != "" {
+				fmt.Fprintf(&b, "The default is\n.Cm %s .\n", escape(o.Default))
+			}
+		}
+		b.WriteString(".El\n")
+	}
+	return b.String()
+}
+
+// head is the flags of an option and what follows them.
+func head(o config.Option) string {
+	head := "Fl -" + o.Long
+	if o.Short != "" {
+		head = "Fl " + o.Short + " , " + head
+	}
+	if o.Metavar != "" {
+		head += " Ar " + strings.ReplaceAll(o.Metavar, "|", " | ")
+	}
+	return head
+}
+
+// sentence gives a help line its capital letter.
+func sentence(line string) string {
+	return strings.ToUpper(line[:1]) + line[1:]
+}
+
+// escape keeps roff from reading commands into plain text.
+func escape(text string) string {
+	text = strings.ReplaceAll(text, `\`, `\e`)
+	if strings.HasPrefix(text, ".") || strings.HasPrefix(text, "'") {
+		text = `\&` + text
+	}
+	return text
+}
