@@ -27,10 +27,14 @@ listen:       golang.org/x/sys
 web:
 web/demo:
 demo:
-target:
+target:       golang.org/x/sys
+policy:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
+record:       golang.org/x/sys
+wrap:         golang.org/x/sys
+logs:
 bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
-cmd/wsbridge: bridge config demo listen man sniff target web web/demo github.com/spf13/cobra github.com/spf13/pflag
+cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag
 bench:        golang.org/x/sys
 e2e:
 `

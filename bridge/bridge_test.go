@@ -70,9 +70,8 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	listener := listenTCP(t)
 	t.Cleanup(func() { targets.Close() })
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
-	to := dialTo{targets.Addr()}
 	r.server = &Server{
-		Route: func(*http.Request) (Target, error) { return to, nil },
+		Route: to(dialTo{targets.Addr()}),
 		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if set != nil {

@@ -38,6 +38,7 @@ var (
 	endTargetTimeout     = ending{by: "target", code: 1011, reason: "target did not answer in time"}
 	endTargetUnreachable = ending{by: "target", code: 1011, reason: "target unreachable"}
 	endTargetFailed      = ending{by: "target", code: 1011, reason: "target failed"}
+	endTargetTold        = ending{by: "target", code: 1011, reason: "its own reason"} // which takes the place of these words
 	endTargetNotText     = ending{by: "target", code: 1011, reason: "target sent bytes that are not UTF-8 text"}
 
 	endHeartbeat = ending{by: "bridge", code: 1011, reason: "client answered none of two pings", brief: true}
@@ -48,6 +49,9 @@ var (
 // dialEnding names what kept a target from being reached.
 func dialEnding(err error) ending {
 	var dns *net.DNSError
+	if end, ok := explained(err); ok {
+		return end
+	}
 	switch {
 	case errors.As(err, &dns) && !dns.IsTimeout:
 		return endTargetUnknown
@@ -63,6 +67,17 @@ func dialEnding(err error) ending {
 	return endTargetFailed
 }
 
+// explained takes the reason of an error that can be told to the client.
+func explained(err error) (end ending, ok bool) {
+	var told interface{ CloseReason() string }
+	if !errors.As(err, &told) {
+		return ending{}, false
+	}
+	end = endTargetTold
+	end.reason = told.CloseReason()
+	return end, true
+}
+
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, context.DeadlineExceeded) ||
@@ -71,6 +86,9 @@ func timedOut(err error) bool {
 
 // targetEnding names the end of a target that did not just close.
 func targetEnding(err error) ending {
+	if end, ok := explained(err); ok {
+		return end
+	}
 	if isReset(err) {
 		return endTargetReset
 	}

@@ -13,7 +13,7 @@ import (
 var closeTable = []ending{
 	endClientClosed, endClientVanished, endClientReset, endProtocol, endPayload,
 	endTargetClosed, endTargetReset, endTargetRefused, endTargetUnknown, endTargetTimeout,
-	endTargetUnreachable, endTargetFailed, endTargetNotText,
+	endTargetUnreachable, endTargetFailed, endTargetTold, endTargetNotText,
 	endHeartbeat, endIdle, endShutdown,
 }
 

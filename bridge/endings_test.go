@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"math/big"
 	"net"
@@ -258,6 +259,7 @@ func TestNoTarget(t *testing.T) {
 		{"no such name", named("no-such-name.invalid:1"), "target name not found"},
 		{"no such socket", dialTo{&net.UnixAddr{Net: "unix", Name: "/nonexistent/socket"}}, "target failed"},
 		{"timeout", failing{timeoutError{}}, "target did not answer in time"},
+		{"a reason of its own", failing{fmt.Errorf("dial: %w", tellingError{})}, "target has gone fishing"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := startRig(t, func(s *Server) { s.Route = to(tc.to) })

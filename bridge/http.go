@@ -3,6 +3,7 @@ package bridge
 import (
 	"log"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"strings"
@@ -50,13 +51,16 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	s.counters.add(refusal.Reason)
 	s.log().Info("upgrade refused", "client", r.RemoteAddr, "path", redact(r.URL), "status", refusal.Status, "reason", refusal.Reason)
 	h := w.Header()
+	maps.Copy(h, refusal.Header)
 	switch refusal.Status {
 	case http.StatusUpgradeRequired:
 		h["Upgrade"], h["Sec-WebSocket-Version"] = []string{"websocket"}, []string{"13"}
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	case http.StatusServiceUnavailable:
-		h.Set("Retry-After", "5")
+		if h.Get("Retry-After") == "" {
+			h.Set("Retry-After", "5")
+		}
 	}
 	h.Set("Connection", "close")
 	h.Set("X-Content-Type-Options", "nosniff")

@@ -23,6 +23,12 @@ type Target interface {
 	String() string
 }
 
+// Route is where an upgrade goes, and who asks, as far as that is known.
+type Route struct {
+	Target Target
+	User   string // for the log
+}
+
 // Limits bound what clients may take. A zero field means its default.
 type Limits struct {
 	Sessions      int           // live sessions; default from the open-file limit
@@ -37,9 +43,9 @@ type Limits struct {
 // Server is the bridge. The zero value plus Route works; set the fields before
 // the first Serve and leave them alone after it.
 type Server struct {
-	// Route chooses the target of an upgrade while an HTTP status can still
-	// be said. A *Refusal as error is answered as it says.
-	Route func(*http.Request) (Target, error)
+	// Route says where an upgrade goes while an HTTP status can still be
+	// said. A *Refusal as error is answered as it says.
+	Route func(*http.Request) (Route, error)
 	// Handler answers every request that is not an upgrade; nil: 404.
 	Handler http.Handler
 	// TLS, when set, is offered to clients whose first byte asks for it.
@@ -79,8 +85,9 @@ type Server struct {
 
 // Refusal is an answer given instead of a session.
 type Refusal struct {
-	Status int    // HTTP status
-	Reason string // one line for the person at the other end
+	Status int         // HTTP status
+	Reason string      // one line for the person at the other end
+	Header http.Header // further header lines; may be nil
 }
 
 func (r *Refusal) Error() string { return r.Reason }

@@ -49,7 +49,7 @@ type session struct {
 
 // clientID is what the log says of a client.
 type clientID struct {
-	addr, path, subprotocol string
+	addr, user, path, subprotocol string
 }
 
 // open dials the target and starts both directions, each in a goroutine whose
@@ -189,7 +189,7 @@ func (s *session) finish() {
 func (s *session) logEnd() {
 	why := s.why()
 	s.log.Info("session ended",
-		"client", s.id.addr, "target", s.to.String(), "path", s.id.path, "subprotocol", s.id.subprotocol,
+		"client", s.id.addr, "user", s.id.user, "target", s.to.String(), "path", s.id.path, "subprotocol", s.id.subprotocol,
 		"to_target", s.toTarget.Load(), "to_client", s.toClient.Load(),
 		"duration", time.Since(s.start).Round(time.Millisecond), "dial", s.dialTime.Round(time.Microsecond),
 		"code", int(why.code), "by", why.by, "reason", why.reason)

@@ -9,8 +9,8 @@ import (
 )
 
 // to routes every upgrade to one target.
-func to(t Target) func(*http.Request) (Target, error) {
-	return func(*http.Request) (Target, error) { return t, nil }
+func to(t Target) func(*http.Request) (Route, error) {
+	return func(*http.Request) (Route, error) { return Route{Target: t}, nil }
 }
 
 // named is a TCP target by name.
@@ -27,3 +27,8 @@ type timeoutError struct{}
 func (timeoutError) Error() string   { return "took too long" }
 func (timeoutError) Timeout() bool   { return true }
 func (timeoutError) Temporary() bool { return true }
+
+type tellingError struct{}
+
+func (tellingError) Error() string       { return "secret details" }
+func (tellingError) CloseReason() string { return "target has gone fishing" }

@@ -60,11 +60,12 @@ func validKey(key string) bool {
 
 // upgrade answers the opening handshake and starts the session.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	subprotocol, to, refusal := s.decide(r)
+	subprotocol, route, refusal := s.decide(r)
 	if refusal == nil {
 		var release func()
 		if release, refusal = s.sessions.admit(r.RemoteAddr); refusal == nil {
-			s.begin(w, r, &session{server: s, to: to, release: release, id: s.identify(r, subprotocol)})
+			id := clientID{addr: r.RemoteAddr, user: route.User, path: redact(r.URL), subprotocol: subprotocol}
+			s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
 			return
 		}
 	}
@@ -72,24 +73,20 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 }
 
 // decide is everything that can say no before the handshake is answered.
-func (s *Server) decide(r *http.Request) (subprotocol string, to Target, refusal *Refusal) {
+func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refusal *Refusal) {
 	if refusal = checkUpgrade(r); refusal != nil {
-		return "", nil, refusal
+		return "", Route{}, refusal
 	}
 	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
 	if !ok {
 		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
-		return "", nil, &Refusal{Status: http.StatusBadRequest, Reason: reason}
+		return "", Route{}, &Refusal{Status: http.StatusBadRequest, Reason: reason}
 	}
-	to, err := s.Route(r)
+	route, err := s.Route(r)
 	if err != nil {
-		return "", nil, asRefusal(err)
+		return "", Route{}, asRefusal(err)
 	}
-	return subprotocol, to, nil
-}
-
-func (s *Server) identify(r *http.Request, subprotocol string) clientID {
-	return clientID{addr: r.RemoteAddr, path: redact(r.URL), subprotocol: subprotocol}
+	return subprotocol, route, nil
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session

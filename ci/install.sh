@@ -5,8 +5,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages='chromium haproxy mandoc novnc openssh-client openssh-server openssl
-procps python3-websocket python3-websockets shellcheck
+packages='busybox chromium haproxy mandoc novnc openssh-client openssh-server openssl
+procps python3-websocket python3-websockets redis-server shellcheck
 tigervnc-standalone-server websockify x11-xserver-utils xterm'
 
 # have is whether a program is there, wherever it came from.

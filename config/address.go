@@ -9,29 +9,119 @@ import (
 
 const usageHint = "usage: wsbridge [options] [addr:]port host:port"
 
-// place gives the positional words their meaning: [addr:]port host:port, or
-// host:port alone when --listen (or its twin in the environment or the file)
-// says where to listen. Two words win over an environment or a file. What an
-// address to listen on looks like is the business of the room that listens.
-func (c *Config) place(words, commands []string) error {
-	listening := len(c.Listen) > 0
-	byFlag := listening && c.Origin("listen").Source == Flag
+// place gives the positional words their meaning. There is one word for where
+// to listen, unless an option said it, and one for the target, unless an option
+// leads to it or a command is wrapped. Two words win over an environment or a
+// file. What an address to listen on looks like is the business of the room
+// that listens.
+func (c *Config) place(words, command, commands []string) error {
+	listening := len(c.Listen) > 0 || c.UnixListen != "" || c.Inetd
 	if err := checkCommand(words, commands, listening); err != nil {
 		return err
 	}
+	if command != nil {
+		return c.placeCommand(words, command)
+	}
+	if option := c.targetOption(); option != "" && !c.overrides(words, option, listening) {
+		return c.placeSource(words, option, listening)
+	}
+	return c.placeBoth(words, listening)
+}
+
+// targetOption is the option that leads to the target, if any.
+func (c *Config) targetOption() string {
 	switch {
-	case len(words) == 2 && !byFlag:
-		c.Listen = words[:1]
-		c.origins["listen"] = Origin{Flag, "[addr:]port"}
+	case c.UnixTarget != "":
+		return "--unix-target"
+	case c.TokenPlugin != "":
+		return "--token-plugin"
+	case c.TargetConfig != "":
+		return "--target-config"
+	case c.Target != "":
+		return "--target"
+	}
+	return ""
+}
+
+// overrides tells whether the words have a target that wins over the
+// environment's or the file's.
+func (c *Config) overrides(words []string, option string, listening bool) bool {
+	weaker := option == "--target" && c.Origin("target").Source < Flag
+	return weaker && (len(words) == 2 || len(words) == 1 && listening)
+}
+
+// placeBoth is the common form: [addr:]port host:port, or host:port alone.
+func (c *Config) placeBoth(words []string, listening bool) (err error) {
+	elsewhere := c.UnixListen != "" || c.Inetd
+	byFlag := len(c.Listen) > 0 && c.Origin("listen").Source == Flag
+	switch {
+	case len(words) == 2 && !byFlag && !elsewhere:
+		c.listenOn(words[0])
 		c.Target = words[1]
 	case len(words) == 1 && listening:
 		c.Target = words[0]
 	default:
 		return countError(words, listening)
 	}
-	target, err := readTarget(c.Target)
-	c.Target = target
+	c.Target, err = readTarget(c.Target)
 	return err
+}
+
+func (c *Config) listenOn(word string) {
+	c.Listen = []string{word}
+	c.origins["listen"] = Origin{Flag, "[addr:]port"}
+}
+
+// placeSource takes where to listen, and no target: option leads to it.
+func (c *Config) placeSource(words []string, option string, listening bool) (err error) {
+	switch {
+	case len(words) > 1:
+		return usageErrorf("leave out one of them", "too many arguments: %q, but %s leads to the target", words[1], option)
+	case len(words) == 1 && (c.UnixListen != "" || c.Inetd):
+		return usageErrorf("leave it out", "too many arguments: %q", words[0])
+	case len(words) == 1:
+		c.listenOn(words[0])
+	case !listening:
+		return usageErrorf("write it last: [addr:]port", "too few arguments: no port to listen on")
+	}
+	if c.Target != "" {
+		c.Target, err = readTarget(c.Target)
+	}
+	return err
+}
+
+// placeCommand is wrapping: the one word is where to listen, and its port is
+// the one that the command serves. With --unix-listen it is that port alone.
+func (c *Config) placeCommand(words, command []string) error {
+	const example = "for example wsbridge 2023 -- telnetd -debug 2023"
+	option := c.targetOption()
+	switch {
+	case len(command) == 0:
+		return usageErrorf(example, "too few arguments: no command after --")
+	case option != "":
+		return usageErrorf("leave out one of them", "%s and a command after -- both lead to the target", option)
+	case c.Inetd:
+		return usageErrorf(example, "--inetd cannot wrap a command: there is no port for it to move from")
+	case len(words) == 0 && len(c.Listen) == 0:
+		return usageErrorf(example, "too few arguments: no port before --")
+	case len(words) > 1:
+		return usageErrorf(example, "too many arguments: %q stands before --", words[1])
+	}
+	c.Command = command
+	if len(words) == 1 && c.UnixListen == "" {
+		c.listenOn(words[0])
+	}
+	return c.placeWrapPort(words)
+}
+
+func (c *Config) placeWrapPort(words []string) error {
+	at := slices.Concat(words, c.Listen)[0]
+	port := at[strings.LastIndexByte(at, ':')+1:]
+	if err := checkPort(port); err != nil {
+		return usageErrorf("the command serves this port, and wsbridge takes its place there", "cannot wrap: %s", err.Msg)
+	}
+	c.WrapPort, _ = strconv.Atoi(port) // checkPort has read it
+	return nil
 }
 
 // checkCommand refuses a first word that looks like a command: one that does
@@ -62,7 +152,7 @@ func countError(words []string, listening bool) error {
 	case len(words) == 1:
 		return usageErrorf("write it last: wsbridge "+words[0]+" localhost:5900", "too few arguments: no target after %q", words[0])
 	case len(words) == 2:
-		return usageErrorf("with --listen the target is the only one", "too many arguments: %q", words[0])
+		return usageErrorf("with --listen, --unix-listen or --inetd the target is the only one", "too many arguments: %q", words[0])
 	}
 	return usageErrorf(usageHint, "too many arguments: %q", words[2])
 }

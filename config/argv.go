@@ -12,10 +12,11 @@ import (
 // it is forgotten.
 func Flags() *pflag.FlagSet { return newTable(new(Config)).flagSet(new([]assignment)) }
 
-// readArgs splits a command line into what it sets and its positional words.
+// readArgs splits a command line into what it sets, its positional words, and
+// the command behind "--", which is nil where there is no "--".
 // The grammar is pflag's (options and words in any order, --opt v, --opt=v, -vh,
 // -- ends the options) plus unique prefixes of long options.
-func (t table) readArgs(args []string) (given []assignment, words []string, err error) {
+func (t table) readArgs(args []string) (given []assignment, words, command []string, err error) {
 	set := t.flagSet(&given)
 	set.SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if all := t.withPrefix(name); len(all) == 1 {
@@ -24,9 +25,13 @@ func (t table) readArgs(args []string) (given []assignment, words []string, err 
 		return pflag.NormalizedName(name)
 	})
 	if err := set.Parse(args); err != nil {
-		return nil, nil, t.explain(err)
+		return nil, nil, nil, t.explain(err)
 	}
-	return given, set.Args(), nil
+	words = set.Args()
+	if dash := set.ArgsLenAtDash(); dash >= 0 {
+		words, command = words[:dash], words[dash:]
+	}
+	return given, words, command, nil
 }
 
 // flagSet has a flag per option that notes its values in given, unread.

@@ -14,15 +14,58 @@ import (
 
 // Config is what the person asked for. Every duration of 0 means "off".
 type Config struct {
-	Listen []string // [addr:]port each, as written; at least one
-	Target string   // host:port, an IPv6 host in brackets
+	Listen         []string // [addr:]port each, as written
+	UnixListen     string   // a socket's path; empty: none
+	UnixListenMode string   // octal
+	Inetd          bool     // standard input is the socket
+	PreferIPv6     bool
 
-	Cert    string // PEM chain, perhaps with the key; need not exist
-	Key     string // PEM key; empty: in Cert
-	SSLOnly bool
+	Target         string // host:port, an IPv6 host in brackets; empty: one of those below
+	UnixTarget     string // a socket's path
+	SSLTarget      bool
+	TargetCA       string
+	TargetInsecure bool
+	TargetCert     string
+	TargetKey      string
+	TargetName     string
+
+	Command  []string // what stood behind "--"; empty: nothing is wrapped
+	WrapPort int      // the port Command serves
+	WrapMode string   // "exit", "ignore" or "respawn"
+	WrapWait time.Duration
+
+	TokenPlugin  string
+	TokenSource  string
+	TargetConfig string // the old name of TokenFile and its source
+	HostToken    bool
+	TokenFrom    []string
+
+	AuthPlugin string
+	AuthSource string
+	WebAuth    bool
+
+	Cert            string // PEM chain, perhaps with the key; need not exist
+	Key             string // PEM key; empty: in Cert
+	KeyPassword     string
+	KeyPasswordFile string
+	SSLOnly         bool
+	SSLVersion      string
+	SSLCiphers      string
+	VerifyClient    bool
+	CAFile          string
 
 	Web      string // directory; empty: none
 	FileOnly bool
+
+	Record      string // file names' beginning; empty: nothing is recorded
+	RecordLimit int    // megabytes for a file; 0: no limit
+
+	RunOnce     bool
+	Timeout     time.Duration // to listen
+	IdleTimeout time.Duration // without a connection
+	Daemon      bool
+	PIDFile     string
+	Libserver   bool // accepted, and of no effect
 
 	Heartbeat   time.Duration
 	SessionIdle time.Duration
@@ -38,6 +81,9 @@ type Config struct {
 	Verbose   bool
 	Traffic   bool
 	LogFormat string // "text" or "json"
+	LogFile   string
+	Syslog    string
+	OldSyslog bool // the BSD form
 
 	File    string // the configuration file; empty: none
 	Help    bool   // only help is wanted: nothing else is filled in
@@ -88,7 +134,7 @@ func (c *Config) Origin(long string) Origin { return c.origins[long] }
 func Parse(args, environ, commands []string) (*Config, error) {
 	c := &Config{origins: make(map[string]Origin)}
 	t := newTable(c)
-	given, words, err := t.readArgs(args)
+	given, words, command, err := t.readArgs(args)
 	if err != nil {
 		return nil, err
 	}
@@ -106,7 +152,7 @@ func Parse(args, environ, commands []string) (*Config, error) {
 			return nil, err
 		}
 	}
-	if err := c.place(words, commands); err != nil {
+	if err := c.place(words, command, commands); err != nil {
 		return nil, err
 	}
 	return c, c.Validate()

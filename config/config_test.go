@@ -19,6 +19,7 @@ func plain() *Config {
 	return &Config{
 		Listen: []string{"6080"}, Target: "localhost:5900", Cert: "self.pem", LogFormat: "text",
 		DialTimeout: 10 * time.Second, EndTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
+		UnixListenMode: "600", SSLVersion: "default", WrapMode: "exit", WrapWait: 10 * time.Second,
 	}
 }
 
@@ -57,7 +58,29 @@ func TestCommandLine(t *testing.T) {
 		{"an exact name that is a prefix", "--max-sessions 7 6080 localhost:5900", func(c *Config) { c.MaxSessions = 7 }},
 		{"a value that looks like an option", "--cert --key 6080 localhost:5900", func(c *Config) { c.Cert = "--key" }},
 		{"a value that is two dashes", "--cert -- 6080 localhost:5900", func(c *Config) { c.Cert = "--" }},
-		{"two dashes end the options", "--text -- 6080 localhost:5900", func(c *Config) { c.Text = true }},
+		{"a wrapped command", "2023 --text -- telnetd -debug --text", func(c *Config) {
+			c.Listen, c.Target, c.Text = words("2023"), "", true
+			c.Command, c.WrapPort = words("telnetd -debug --text"), 2023
+		}},
+		{"a wrapped command and where to listen", "--listen [::1]:2023 -- true", func(c *Config) {
+			c.Listen, c.Target, c.Command, c.WrapPort = words("[::1]:2023"), "", words("true"), 2023
+		}},
+		{"a wrapped command behind a unix socket", "--unix-listen s 2023 -- true", func(c *Config) {
+			c.Listen, c.Target, c.UnixListen, c.Command, c.WrapPort = nil, "", "s", words("true"), 2023
+		}},
+		{"a unix socket to listen on", "--unix-listen s localhost:5900", func(c *Config) { c.Listen, c.UnixListen = nil, "s" }},
+		{"inetd", "--inetd localhost:5900", func(c *Config) { c.Listen, c.Inetd = nil, true }},
+		{"a unix target", "6080 --unix-target s", func(c *Config) { c.Target, c.UnixTarget = "", "s" }},
+		{"both unix", "--unix-listen a --unix-target b", func(c *Config) {
+			c.Listen, c.Target, c.UnixListen, c.UnixTarget = nil, "", "a", "b"
+		}},
+		{"the target as an option", "6080 --target ::1:5900", func(c *Config) { c.Target = "[::1]:5900" }},
+		{"tokens", "6080 --token-plugin TokenFile --token-source f --host-token", func(c *Config) {
+			c.Target, c.TokenPlugin, c.TokenSource, c.HostToken = "", "TokenFile", "f", true
+		}},
+		{"tokens of old", "--target-config f 6080", func(c *Config) { c.Target, c.TargetConfig = "", "f" }},
+		{"clustered switches", "-vD 6080 localhost:5900", func(c *Config) { c.Verbose, c.Daemon = true, true }},
+		{"-6", "-6 6080 localhost:5900", func(c *Config) { c.PreferIPv6 = true }},
 		{"the last one wins", "--max-sessions 1 6080 localhost:5900 --max-sessions 2", func(c *Config) { c.MaxSessions = 2 }},
 		{"a switch put out again", "--text 6080 localhost:5900 --text=false", func(c *Config) {}},
 		{"hexadecimal", "--max-sessions 0x10 6080 localhost:5900", func(c *Config) { c.MaxSessions = 16 }},
@@ -177,17 +200,30 @@ func usage(t *testing.T, err error, msg, hint string) {
 
 func TestUsageErrors(t *testing.T) {
 	const (
-		seconds = "write 30 or 30s, 5m, 1h30m; 0 is off"
-		target  = "write host:port, for example localhost:5900"
+		seconds  = "write 30 or 30s, 5m, 1h30m; 0 is off"
+		target   = "write host:port, for example localhost:5900"
+		wrapHint = "for example wsbridge 2023 -- telnetd -debug 2023"
 	)
 	for _, test := range []struct{ line, msg, hint string }{
 		{"", "too few arguments: no port to listen on and no target", "for example wsbridge 6080 localhost:5900; see wsbridge --help"},
 		{"6080", `too few arguments: no target after "6080"`, "write it last: wsbridge 6080 localhost:5900"},
-		{"6080 --", `too few arguments: no target after "6080"`, "write it last: wsbridge 6080 localhost:5900"},
+		{"6080 --", "too few arguments: no command after --", wrapHint},
+		{"-- telnetd", "too few arguments: no port before --", wrapHint},
+		{"6080 localhost:5900 -- telnetd", `too many arguments: "localhost:5900" stands before --`, wrapHint},
+		{"0 -- telnetd", "cannot wrap: port 0 is not in the range 1 to 65535", "the command serves this port, and wsbridge takes its place there"},
+		{"6080 --token-plugin TokenFile -- telnetd", "--token-plugin and a command after -- both lead to the target", "leave out one of them"},
+		{"--inetd -- telnetd", "--inetd cannot wrap a command: there is no port for it to move from", wrapHint},
+		{"6080 localhost:5900 --unix-target s", `too many arguments: "localhost:5900", but --unix-target leads to the target`, "leave out one of them"},
+		{"--unix-listen s 6080 localhost:5900", `too many arguments: "6080"`, "with --listen, --unix-listen or --inetd the target is the only one"},
+		{"--unix-target s", "too few arguments: no port to listen on", "write it last: [addr:]port"},
+		{"--unix-target s --token-plugin TokenFile 6080", "--unix-target and --token-plugin cannot both be", "leave out one of them"},
+		{"--token-source f 6080 localhost:5900", "--token-source without --token-plugin", "add --token-plugin"},
+		{"--legacy-syslog 6080 localhost:5900", "--legacy-syslog without --syslog", "add --syslog"},
+		{"--web-auth 6080 localhost:5900", "--web-auth without --auth-plugin", "add --auth-plugin"},
+		{"--ssl-version tlsv1 6080 localhost:5900", `--ssl-version: "tlsv1" is not one of default, tlsv1_1, tlsv1_2, tlsv1_3`, "did you mean tlsv1_1?"},
 		{"--listen 6080", "too few arguments: no target", "write it last: wsbridge --listen 6080 localhost:5900"},
 		{"6080 localhost:5900 more", `too many arguments: "more"`, usageHint},
-		{"6080 -- sh -c true", `too many arguments: "-c"`, usageHint},
-		{"--listen 6080 6081 localhost:5900", `too many arguments: "6081"`, "with --listen the target is the only one"},
+		{"--listen 6080 6081 localhost:5900", `too many arguments: "6081"`, "with --listen, --unix-listen or --inetd the target is the only one"},
 		{"dmeo", `"dmeo" is neither a port nor a command`, "did you mean wsbridge demo?"},
 		{"serve 6080", `"serve" is neither a port nor a command`, usageHint},
 		{"-v demo", `command "demo" stands behind an option`, "write wsbridge demo first, its own options after it"},

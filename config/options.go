@@ -25,10 +25,15 @@ func Sections() []Section { return new(Config).sections() }
 func (c *Config) sections() []Section {
 	return []Section{
 		{"Listening", c.listening()},
+		{"Target", c.targets()},
+		{"Wrapping a program", c.wrapping()},
+		{"Tokens and users", c.policy()},
 		{"TLS", c.tls()},
 		{"Web pages", c.web()},
 		{"Sessions", c.sessions()},
+		{"Recording", c.recording()},
 		{"Limits", c.limits()},
+		{"Process", c.process()},
 		{"Logging", c.logging()},
 		{"General", c.general()},
 	}
@@ -37,6 +42,43 @@ func (c *Config) sections() []Section {
 func (c *Config) listening() []Option {
 	return []Option{
 		{"listen", "", "ADDR", "", "listen on ADDR, which is [addr:]port; may be repeated; the only positional is then the target", &c.Listen},
+		{"prefer-ipv6", "6", "", "", "listen on the IPv6 address of a name that has both kinds", &c.PreferIPv6},
+		{"unix-listen", "", "F", "", "listen on the unix socket F; the only positional is then the target", &c.UnixListen},
+		{"unix-listen-mode", "", "OCTAL", "600", "who may connect to the unix socket", &c.UnixListenMode},
+		{"inetd", "", "", "", "standard input is the socket: a listening one, or one connection; the only positional is then the target", &c.Inetd},
+	}
+}
+
+func (c *Config) targets() []Option {
+	return []Option{
+		{"target", "", "HOST:PORT", "", "the target, instead of the last positional", &c.Target},
+		{"unix-target", "", "F", "", "the target is the unix socket F", &c.UnixTarget},
+		{"ssl-target", "", "", "", "speak TLS to the target, and verify its certificate", &c.SSLTarget},
+		{"target-ca", "", "F", "", "with --ssl-target: trust the authorities in F, PEM, and no others", &c.TargetCA},
+		{"target-insecure", "", "", "", "with --ssl-target: take any certificate", &c.TargetInsecure},
+		{"target-cert", "", "F", "", "with --ssl-target: the certificate to show the target, PEM", &c.TargetCert},
+		{"target-key", "", "F", "", "with --target-cert: its key, if it is not in the same file", &c.TargetKey},
+		{"target-name", "", "NAME", "", "with --ssl-target: the name in the target's certificate, if it is not its host", &c.TargetName},
+	}
+}
+
+func (c *Config) wrapping() []Option {
+	return []Option{
+		{"wrap-mode", "", "exit|ignore|respawn", "exit", "what follows when the wrapped program ends: exit with its status, go on serving its port, start it again", &c.WrapMode},
+		{"wrap-wait", "", "N", "10s", "seconds that a client waits for the wrapped program to serve its port", &c.WrapWait},
+	}
+}
+
+func (c *Config) policy() []Option {
+	return []Option{
+		{"token-plugin", "", "NAME", "", "find the target by a token: TokenFile, TokenFileName, BaseTokenAPI, JSONTokenApi, JWTTokenApi, TokenRedis, UnixDomainSocketDirectory, exec, http", &c.TokenPlugin},
+		{"token-source", "", "ARG", "", "what the token plugin reads: a file, a directory, a URL, a server, a program", &c.TokenSource},
+		{"target-config", "", "F", "", "old form of --token-plugin TokenFile --token-source F", &c.TargetConfig},
+		{"host-token", "", "", "", "the token is the Host header's host", &c.HostToken},
+		{"token-from", "", "PLACE", "", "where the token is: query:NAME, path:PREFIX, cookie:NAME, header:NAME or host; may be repeated", &c.TokenFrom},
+		{"auth-plugin", "", "NAME", "", "let in only whom it knows: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, exec, http", &c.AuthPlugin},
+		{"auth-source", "", "ARG", "", "what the auth plugin goes by: user:password or an htpasswd file, origins, names, a program, a URL", &c.AuthSource},
+		{"web-auth", "", "", "", "with --web and --auth-plugin: guard the files too", &c.WebAuth},
 	}
 }
 
@@ -44,7 +86,13 @@ func (c *Config) tls() []Option {
 	return []Option{
 		{"cert", "", "F", "self.pem", "certificate chain in PEM, perhaps with its key; without this file TLS is off until it appears; read again when it changes", &c.Cert},
 		{"key", "", "F", "", "key of the certificate in PEM, if it is not in the same file", &c.Key},
+		{"key-password", "", "P", "", "passphrase of the key; others can see it in ps: better the environment or --key-password-file", &c.KeyPassword},
+		{"key-password-file", "", "F", "", "file with the passphrase of the key in its first line", &c.KeyPasswordFile},
 		{"ssl-only", "", "", "", "refuse clients that do not speak TLS", &c.SSLOnly},
+		{"ssl-version", "", "default|tlsv1_1|tlsv1_2|tlsv1_3", "default", "lowest TLS version; default is 1.2", &c.SSLVersion},
+		{"ssl-ciphers", "", "LIST", "", "cipher suites up to TLS 1.2, by OpenSSL's or IANA's names", &c.SSLCiphers},
+		{"verify-client", "", "", "", "clients must speak TLS and show a certificate that --cafile or the system trusts", &c.VerifyClient},
+		{"cafile", "", "F", "", "with --verify-client: trust the authorities in F, PEM, and no others", &c.CAFile},
 	}
 }
 
@@ -52,6 +100,24 @@ func (c *Config) web() []Option {
 	return []Option{
 		{"web", "", "DIR", "", "serve the files of DIR on the same port", &c.Web},
 		{"file-only", "", "", "", "with --web: list no directories", &c.FileOnly},
+	}
+}
+
+func (c *Config) recording() []Option {
+	return []Option{
+		{"record", "", "F", "", "record every session to a file of its own: F.1, F.2 and so on, never one that exists; passwords are in it", &c.Record},
+		{"record-limit", "", "MB", "0", "megabytes for one recording; 0: no limit", &c.RecordLimit},
+	}
+}
+
+func (c *Config) process() []Option {
+	return []Option{
+		{"daemon", "D", "", "", "go to the background once listening; paths mean what they meant before", &c.Daemon},
+		{"pid-file", "", "F", "", "write the process's number to F", &c.PIDFile},
+		{"run-once", "", "", "", "serve one session, then exit", &c.RunOnce},
+		{"timeout", "", "N", "0", "stop listening after N seconds, and exit when the last session ends; 0: never", &c.Timeout},
+		{"idle-timeout", "", "N", "0", "exit after N seconds without any connection; 0: never", &c.IdleTimeout},
+		{"libserver", "", "", "", "accepted for websockify's sake, and of no effect", &c.Libserver},
 	}
 }
 
@@ -78,6 +144,9 @@ func (c *Config) logging() []Option {
 	return []Option{
 		{"verbose", "v", "", "", "log more", &c.Verbose},
 		{"traffic", "", "", "", "print a sign for every read and write to standard output", &c.Traffic},
+		{"log-file", "", "F", "", "also append the log to F; reopened on SIGHUP", &c.LogFile},
+		{"syslog", "", "S", "", "also log to syslog: a socket's path, host:port (UDP), udp://, tcp:// or tls://host:port", &c.Syslog},
+		{"legacy-syslog", "", "", "", "with --syslog: the BSD form instead of RFC 5424", &c.OldSyslog},
 		{"log-format", "", "text|json", "text", "form of the log on standard error", &c.LogFormat},
 	}
 }

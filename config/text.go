@@ -35,6 +35,9 @@ func (o Option) helpLines() string {
 	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "%-*s", helpColumn-1, head)
+	if len(head) >= helpColumn {
+		fmt.Fprintf(&b, "\n%-*s", helpColumn-1, "")
+	}
 	for i, line := range wrap(o.helpText(), helpWidth-helpColumn) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", helpColumn-1))

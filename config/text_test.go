@@ -45,7 +45,7 @@ func TestHelpFitsTheTerminal(t *testing.T) {
 
 // The reference file with every key uncommented says what no file says.
 func TestReferenceIsTheDefaults(t *testing.T) {
-	key := regexp.MustCompile(`(?m)^#([a-z-]+:)`)
+	key := regexp.MustCompile(`(?m)^#([a-z0-9-]+:)`)
 	text := key.ReplaceAllString(Reference(), "$1")
 	got, err := parse(t, words("--config r.yaml 6080 localhost:5900"), nil, map[string]string{"r.yaml": text})
 	if err != nil {

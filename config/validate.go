@@ -10,7 +10,7 @@ import (
 // Validate checks options against each other and against the files they name.
 // The error is a *UsageError.
 func (c *Config) Validate() error {
-	for _, check := range []func() error{c.checkTLS, c.checkWeb, c.checkSubprotocol} {
+	for _, check := range []func() error{c.checkTLS, c.checkWeb, c.checkSubprotocol, c.checkCompanions, c.checkChoices} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -22,14 +22,18 @@ func (c *Config) checkTLS() error {
 	if c.Key != "" && c.Cert == "" {
 		return usageErrorf("add --cert F", "--key without a certificate")
 	}
-	if !c.SSLOnly {
+	option := "--ssl-only"
+	switch {
+	case c.VerifyClient:
+		option = "--verify-client"
+	case !c.SSLOnly:
 		return nil
 	}
 	if c.Cert == "" {
-		return usageErrorf("add --cert F", "--ssl-only without a certificate")
+		return usageErrorf("add --cert F", "%s without a certificate", option)
 	}
 	if _, err := os.Stat(c.Cert); errors.Is(err, fs.ErrNotExist) {
-		return usageErrorf("name an existing PEM file with --cert F", "--ssl-only: certificate %s not found", c.Cert)
+		return usageErrorf("name an existing PEM file with --cert F", "%s: certificate %s not found", option, c.Cert)
 	}
 	return nil
 }
@@ -56,6 +60,57 @@ func (c *Config) checkSubprotocol() error {
 	for _, name := range c.Subprotocol {
 		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
 			return usageErrorf("", "--subprotocol: %q has a character that no header field may hold", name)
+		}
+	}
+	return nil
+}
+
+// checkCompanions refuses options that say nothing without another.
+func (c *Config) checkCompanions() error {
+	for _, pair := range []struct {
+		option string
+		set    bool
+		needs  string
+		there  bool
+	}{
+		{"--token-source", c.TokenSource != "", "--token-plugin", c.TokenPlugin != ""},
+		{"--host-token", c.HostToken, "--token-plugin", c.TokenPlugin != "" || c.TargetConfig != ""},
+		{"--token-from", len(c.TokenFrom) > 0, "--token-plugin", c.TokenPlugin != "" || c.TargetConfig != ""},
+		{"--auth-source", c.AuthSource != "", "--auth-plugin", c.AuthPlugin != ""},
+		{"--web-auth", c.WebAuth, "--auth-plugin", c.AuthPlugin != ""},
+		{"--web-auth", c.WebAuth, "--web", c.Web != ""},
+		{"--legacy-syslog", c.OldSyslog, "--syslog", c.Syslog != ""},
+		{"--cafile", c.CAFile != "", "--verify-client", c.VerifyClient},
+		{"--target-ca", c.TargetCA != "", "--ssl-target", c.SSLTarget},
+		{"--target-insecure", c.TargetInsecure, "--ssl-target", c.SSLTarget},
+		{"--target-cert", c.TargetCert != "", "--ssl-target", c.SSLTarget},
+		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
+		{"--target-name", c.TargetName != "", "--ssl-target", c.SSLTarget},
+		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
+	} {
+		if pair.set && !pair.there {
+			return usageErrorf("add "+pair.needs, "%s without %s", pair.option, pair.needs)
+		}
+	}
+	return nil
+}
+
+// checkChoices refuses options that contradict each other.
+func (c *Config) checkChoices() error {
+	for _, pair := range []struct {
+		one, other string
+		both       bool
+	}{
+		{"--target-config", "--token-plugin", c.TargetConfig != "" && c.TokenPlugin != ""},
+		{"--unix-target", "--token-plugin", c.UnixTarget != "" && (c.TokenPlugin != "" || c.TargetConfig != "")},
+		{"--unix-target", "--target", c.UnixTarget != "" && c.Target != ""},
+		{"--host-token", "--token-from", c.HostToken && len(c.TokenFrom) > 0},
+		{"--key-password", "--key-password-file", c.KeyPassword != "" && c.KeyPasswordFile != ""},
+		{"--daemon", "--inetd", c.Daemon && c.Inetd},
+		{"--target-ca", "--target-insecure", c.TargetCA != "" && c.TargetInsecure},
+	} {
+		if pair.both {
+			return usageErrorf("leave out one of them", "%s and %s cannot both be", pair.one, pair.other)
 		}
 	}
 	return nil

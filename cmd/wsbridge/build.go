@@ -2,18 +2,23 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"time"
 
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/listen"
-	"github.com/wsbridge/wsbridge/target"
+	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/web"
+	"github.com/wsbridge/wsbridge/wrap"
 )
 
 // unlimited is what other rooms get for a timeout of 0: to them the zero value
@@ -25,14 +30,18 @@ type service struct {
 	config    *config.Config
 	log       *slog.Logger
 	server    *bridge.Server
+	policy    *policy.Policy
+	program   *wrap.Program // nil: none is wrapped
 	listeners []net.Listener
 	files     io.Closer
+	ended     chan struct{} // a session has ended
+	busy      time.Time     // when somebody was last seen connected
 	summary   summary
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
 func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer) (*service, error) {
-	s := &service{config: c, log: newLogger(c, stderr)}
+	s := &service{config: c, log: newLogger(c, stderr), ended: make(chan struct{}, 1)}
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -43,38 +52,35 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 	return s, nil
 }
 
+// build opens the target's side, then TLS and files, then listeners, and starts
+// a wrapped program when its port is ours.
 func (s *service) build(ctx context.Context, stdout io.Writer) error {
-	addresses, err := parseAddresses(s.config.Listen)
-	if err != nil {
+	s.server = s.newServer(stdout)
+	for _, step := range []func() error{s.openTarget, s.loadTLS, s.openWeb} {
+		if err := step(); err != nil {
+			return startError(err)
+		}
+	}
+	if err := s.listen(ctx); err != nil {
+		return startError(err)
+	}
+	return startError(s.startProgram(ctx, stdout))
+}
+
+// startError is err as the person's mistake if it is one, else as a failure.
+func startError(err error) error {
+	var usage *config.UsageError
+	if err == nil || errors.As(err, &usage) {
 		return err
 	}
-	if err := s.buildServer(stdout); err != nil {
-		return &failure{err}
-	}
-	if err := s.open(ctx, addresses); err != nil {
-		return &failure{err}
-	}
-	return nil
+	return &failure{err}
 }
 
-func parseAddresses(texts []string) (addresses []listen.Address, err error) {
-	for _, text := range texts {
-		address, err := listen.Parse(text)
-		if err != nil {
-			return nil, &config.UsageError{Msg: "listen " + err.Error()}
-		}
-		addresses = append(addresses, address)
-	}
-	return addresses, nil
-}
-
-// buildServer gives each field of the config to the room it is for.
-func (s *service) buildServer(stdout io.Writer) error {
+// newServer gives each field of the config to the field it is for.
+func (s *service) newServer(stdout io.Writer) *bridge.Server {
 	c := s.config
-	to := target.TCP{Address: c.Target, Timeout: orUnlimited(c.DialTimeout)}
-	s.server = &bridge.Server{
-		Route:        func(*http.Request) (bridge.Target, error) { return to, nil },
-		TLSOnly:      c.SSLOnly,
+	server := &bridge.Server{
+		TLSOnly:      c.SSLOnly || c.VerifyClient,
 		Subprotocols: c.Subprotocol,
 		Text:         c.Text,
 		Heartbeat:    c.Heartbeat,
@@ -84,16 +90,24 @@ func (s *service) buildServer(stdout io.Writer) error {
 			SessionsPerIP: c.MaxSessionsPerIP,
 			EndTimeout:    orUnlimited(c.EndTimeout),
 		},
-		Log: s.log,
+		Log:          s.log,
+		SessionEnded: s.sessionEnded,
+	}
+	if c.RunOnce {
+		server.Limits.Sessions = 1
 	}
 	if c.Traffic {
-		s.server.Traffic = stdout
+		server.Traffic = stdout
 	}
-	s.summary = summary{target: to.String(), web: c.Web, fileOnly: c.FileOnly, tlsOnly: c.SSLOnly}
-	if err := s.loadCertificate(); err != nil {
-		return err
+	s.summary = summary{web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
+	return server
+}
+
+func (s *service) sessionEnded() {
+	select {
+	case s.ended <- struct{}{}:
+	default:
 	}
-	return s.openWeb()
 }
 
 func orUnlimited(d time.Duration) time.Duration {
@@ -103,24 +117,51 @@ func orUnlimited(d time.Duration) time.Duration {
 	return d
 }
 
-// loadCertificate offers TLS even while there is no certificate: it may come.
-func (s *service) loadCertificate() error {
+// loadTLS offers TLS even while there is no certificate: it may come.
+func (s *service) loadTLS() error {
 	c := s.config
 	if c.Cert == "" {
 		return nil
 	}
-	certificate, err := listen.LoadCertificate(c.Cert, c.Key, s.log)
+	passphrase, err := readPassphrase(c)
 	if err != nil {
 		return err
 	}
-	s.server.TLS = certificate.TLSConfig()
+	certificate, err := listen.CertificateFiles{Cert: c.Cert, Key: c.Key, Passphrase: passphrase}.Load(s.log)
+	if err != nil {
+		return err
+	}
 	s.summary.tls = certificate.Present()
 	if !s.summary.tls && c.Origin("cert").Source != config.Default {
 		s.log.Warn("certificate not found, TLS is off until it appears", "cert", c.Cert)
 	}
-	return nil
+	s.server.TLS, err = s.tlsConfig(certificate)
+	return err
 }
 
+func (s *service) tlsConfig(certificate *listen.Certificate) (*tls.Config, error) {
+	c := s.config
+	version, err := listen.ParseVersion(c.SSLVersion)
+	if err != nil {
+		return nil, &config.UsageError{Msg: "--ssl-version: " + err.Error()}
+	}
+	ciphers, notes, err := listen.ParseCiphers(c.SSLCiphers)
+	if err != nil {
+		return nil, &config.UsageError{Msg: "--ssl-ciphers: " + err.Error()}
+	}
+	for _, note := range notes {
+		s.log.Warn("--ssl-ciphers: " + note)
+	}
+	settings := listen.TLS{Certificate: certificate, MinVersion: version, Ciphers: ciphers}
+	if c.VerifyClient {
+		if settings.Clients, err = listen.LoadClientCAs(c.CAFile, s.log); err != nil {
+			return nil, err
+		}
+	}
+	return settings.Config(), nil
+}
+
+// openWeb serves files, behind the policy where that is asked for.
 func (s *service) openWeb() error {
 	if s.config.Web == "" {
 		s.server.Handler = web.Default()
@@ -130,30 +171,105 @@ func (s *service) openWeb() error {
 	if err != nil {
 		return fmt.Errorf("web: %w", err)
 	}
-	s.server.Handler, s.files = files, files
-	return nil
-}
-
-// open opens all listeners before any is served.
-func (s *service) open(ctx context.Context, addresses []listen.Address) error {
-	for _, address := range addresses {
-		l, err := address.Listen(ctx)
-		if err != nil {
-			return err
-		}
-		s.listeners = append(s.listeners, l)
-		if tcp, ok := l.Addr().(*net.TCPAddr); ok {
-			address.Port = tcp.Port
-		}
-		s.summary.listen = append(s.summary.listen, address.String())
+	s.files = files
+	s.server.Handler = http.Handler(files)
+	if s.config.WebAuth {
+		s.server.Handler = s.policy.Guard(files)
 	}
 	return nil
 }
 
-// close gives back what was opened; a listener may have been closed before.
+// listen opens all listeners before any is served.
+func (s *service) listen(ctx context.Context) error {
+	c := s.config
+	for _, text := range c.Listen {
+		if err := s.listenTCP(ctx, text); err != nil {
+			return err
+		}
+	}
+	if c.UnixListen != "" {
+		if err := s.listenUnix(ctx); err != nil {
+			return err
+		}
+	}
+	if c.Inetd {
+		l, err := listen.Inherited(0)
+		if err != nil {
+			return fmt.Errorf("--inetd: %w", err)
+		}
+		s.addListener(l, "inetd", "  - Listen for inetd connections")
+	}
+	return nil
+}
+
+func (s *service) listenTCP(ctx context.Context, text string) error {
+	address, err := listen.Parse(text)
+	if err != nil {
+		return &config.UsageError{Msg: "listen " + err.Error()}
+	}
+	address.PreferIPv6 = s.config.PreferIPv6
+	l, err := address.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	if tcp, ok := l.Addr().(*net.TCPAddr); ok {
+		address.Port = tcp.Port
+	}
+	s.addListener(l, address.String(), "  - Listen on "+address.String())
+	return nil
+}
+
+func (s *service) listenUnix(ctx context.Context) error {
+	mode, err := listen.ParseMode(s.config.UnixListenMode)
+	if err != nil {
+		return &config.UsageError{Msg: "--unix-listen-mode: " + err.Error()}
+	}
+	l, err := listen.Unix{Path: s.config.UnixListen, Mode: mode}.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	s.addListener(l, s.config.UnixListen, "  - Listen on unix socket "+s.config.UnixListen)
+	return nil
+}
+
+func (s *service) addListener(l net.Listener, name, line string) {
+	s.listeners = append(s.listeners, l)
+	s.summary.listen = append(s.summary.listen, name)
+	s.summary.listenLines = append(s.summary.listenLines, line)
+}
+
+// startProgram wraps the command. Its output is ours.
+func (s *service) startProgram(ctx context.Context, stdout io.Writer) (err error) {
+	c := s.config
+	if len(c.Command) == 0 {
+		return nil
+	}
+	modes := map[string]wrap.Mode{"exit": wrap.Exit, "ignore": wrap.Ignore, "respawn": wrap.Respawn}
+	s.program, err = wrap.Start(ctx, wrap.Options{
+		Command: c.Command, Port: c.WrapPort, Mode: modes[c.WrapMode], Wait: orUnlimited(c.WrapWait),
+		Stdin: os.Stdin, Stdout: stdout, Stderr: os.Stderr, Log: s.log,
+	})
+	var unsupported *wrap.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return &failure{&config.UsageError{Msg: err.Error(), Hint: unsupported.Hint}}
+	}
+	if err != nil {
+		return err
+	}
+	s.summary.target = fmt.Sprintf("'%s' (port %d)", strings.Join(c.Command, " "), c.WrapPort)
+	return nil
+}
+
+// close gives back what build opened; a listener may have been closed before.
 func (s *service) close() {
 	for _, l := range s.listeners {
 		l.Close()
+	}
+	if s.program != nil {
+		s.program.Stop(context.Background())
+	}
+	if s.policy != nil {
+		s.policy.Close()
 	}
 	if s.files != nil {
 		s.files.Close()

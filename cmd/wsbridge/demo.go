@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -108,7 +107,7 @@ func demoService(front net.Listener, hall net.Addr, stderr io.Writer) *service {
 	s := &service{config: c, log: newLogger(c, stderr), listeners: []net.Listener{front}}
 	to := target.TCP{Address: hall.String()}
 	s.server = &bridge.Server{
-		Route:   func(*http.Request) (bridge.Target, error) { return to, nil },
+		Route:   routeTo(to),
 		Handler: demopage.Handler(),
 		Log:     s.log,
 	}

@@ -23,19 +23,19 @@ func newLogger(c *config.Config, w io.Writer) *slog.Logger {
 // summary is what the start says about itself. Tools look for websockify's
 // words in it to learn that the bridge is up, and where.
 type summary struct {
-	listen   []string // with the ports the system picked
-	target   string
-	web      string // empty: no files
-	fileOnly bool
-	tls      bool
-	tlsOnly  bool
+	listen      []string // with the ports the system picked
+	listenLines []string // websockify's words for the same
+	target      string
+	web         string // empty: no files
+	fileOnly    bool
+	tls         bool
+	tlsOnly     bool
+	daemon      bool
+	record      string // empty: nothing is recorded
 }
 
 func (s summary) lines() []string {
-	lines := []string{"WebSocket server settings:"}
-	for _, address := range s.listen {
-		lines = append(lines, "  - Listen on "+address)
-	}
+	lines := append([]string{"WebSocket server settings:"}, s.listenLines...)
 	if s.web != "" && s.fileOnly {
 		lines = append(lines, "  - Web server (no directory listings). Web root: "+s.web)
 	} else if s.web != "" {
@@ -48,6 +48,12 @@ func (s summary) lines() []string {
 	}
 	if s.tlsOnly {
 		lines = append(lines, "  - Deny non-SSL/TLS connections")
+	}
+	if s.daemon {
+		lines = append(lines, "  - Backgrounding (daemon)")
+	}
+	if s.record != "" {
+		lines = append(lines, "  - Recording to '"+s.record+".*'")
 	}
 	for _, address := range s.listen {
 		lines = append(lines, fmt.Sprintf("  - proxying from %s to %s", address, s.target))
@@ -62,5 +68,5 @@ func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
 		return
 	}
 	log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
-		"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly)
+		"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
 }

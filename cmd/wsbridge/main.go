@@ -15,9 +15,13 @@ import (
 	"slices"
 
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/wrap"
 )
 
 func main() {
+	if status, child := wrap.Child(); child {
+		os.Exit(status)
+	}
 	os.Exit(run(context.Background(), os.Args[1:], os.Environ(), os.Stdin, os.Stdout, os.Stderr))
 }
 
@@ -39,15 +43,10 @@ type failure struct{ cause error }
 func (f *failure) Error() string { return f.cause.Error() }
 func (f *failure) Unwrap() error { return f.cause }
 
-// killed is the status after a second signal, which needs no words.
-type killed int
-
-func (k killed) Error() string { return fmt.Sprintf("exit status %d", int(k)) }
-
 // report prints err for a person and gives the exit status. What is neither a
-// failure nor killed is a usage error, ours or cobra's.
+// failure nor a status is a usage error, ours or cobra's.
 func report(stderr io.Writer, err error) int {
-	var status killed
+	var status exitStatus
 	if err == nil {
 		return 0
 	}

@@ -8,11 +8,16 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.uber.org/goleak"
+
+	"github.com/wsbridge/wsbridge/wrap"
 )
 
 // TestMain makes wsbridge a command of the scripts, and fails on goroutines
 // that outlive the tests.
 func TestMain(m *testing.M) {
+	if status, child := wrap.Child(); child {
+		os.Exit(status)
+	}
 	testscript.Main(leakChecked{m}, map[string]func(){"wsbridge": main})
 }
 

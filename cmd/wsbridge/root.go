@@ -32,7 +32,9 @@ func rootCommand(args, environ []string) *cobra.Command {
 	}
 	root.AddCommand(
 		demoCommand(),
+		exportCommand(),
 		manCommand(),
+		replayCommand(),
 		versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()

@@ -22,38 +22,70 @@ func serve(ctx context.Context, c *config.Config, stdout, stderr io.Writer) erro
 	if err != nil {
 		return err
 	}
+	return s.run(ctx, stderr)
+}
+
+// run serves what was built, and closes it.
+func (s *service) run(ctx context.Context, stderr io.Writer) error {
 	defer s.close()
 	// Before the summary: who reads it may send a signal at once.
 	signals := make(chan os.Signal, 2) // the one that stops, the one that kills
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	s.summary.print(stderr, c, s.log)
+	s.summary.print(stderr, s.config, s.log)
 	return s.serve(ctx, signals)
 }
 
-// serve accepts on all listeners. The first signal drains; it is caught still,
-// so that the second one ends even a process 1, which has no default signals.
+// serve accepts on all listeners until something ends it. The first signal
+// drains; it is caught still, so that the second one ends even a process 1,
+// which has no default signals.
 func (s *service) serve(ctx context.Context, signals <-chan os.Signal) error {
 	var accepting sync.WaitGroup
 	broken := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		accepting.Go(func() { s.accept(l, broken) })
 	}
-	var failed error
-	select {
-	case sig := <-signals:
-		s.log.Info("stopping", "signal", sig.String(), "drain_timeout", s.config.DrainTimeout)
-	case <-ctx.Done():
-		s.log.Info("stopping", "drain_timeout", s.config.DrainTimeout)
-	case err := <-broken:
-		s.log.Error("listener failed, stopping", "err", err)
-		failed = &failure{err}
-	}
+	failed := s.await(ctx, signals, broken)
 	if err := s.drain(signals); err != nil {
 		return err
 	}
 	accepting.Wait()
 	return failed
+}
+
+// await returns when the bridge is to stop, and the error to stop with.
+func (s *service) await(ctx context.Context, signals <-chan os.Signal, broken <-chan error) error {
+	timeout, idle, stop := s.timers()
+	defer stop()
+	for {
+		select {
+		case sig := <-signals:
+			s.log.Info("stopping", "signal", sig.String(), "drain_timeout", s.config.DrainTimeout)
+			return nil
+		case <-ctx.Done():
+			s.log.Info("stopping", "drain_timeout", s.config.DrainTimeout)
+			return nil
+		case err := <-broken:
+			return s.listenerEnded(err)
+		case <-s.programEnded():
+			status := s.program.ExitCode()
+			s.log.Info("stopping: the wrapped program has ended", "status", status)
+			return statusError(status)
+		case <-s.ended:
+			if s.config.RunOnce {
+				s.log.Info("exiting due to --run-once")
+				return nil
+			}
+		case <-timeout:
+			s.log.Info(fmt.Sprintf("listener exit due to --timeout %v", s.config.Timeout))
+			return s.finishSessions(ctx, signals)
+		case <-idle:
+			if s.idleFor() >= s.config.IdleTimeout {
+				s.log.Info(fmt.Sprintf("listener exit due to --idle-timeout %v", s.config.IdleTimeout))
+				return nil
+			}
+		}
+	}
 }
 
 // accept serves one listener, and says so if it ends other than by Shutdown.
@@ -80,7 +112,7 @@ func (s *service) drain(signals <-chan os.Signal) error {
 	case sig := <-signals:
 		s.log.Warn("killed while stopping", "signal", sig.String())
 		number, _ := sig.(syscall.Signal)
-		return killed(128 + int(number))
+		return exitStatus(128 + int(number))
 	}
 }
 

@@ -1,0 +1,5 @@
+//go:build !unix
+
+package policy
+
+func makeFIFO(string) error { return nil }
