@@ -16,6 +16,9 @@ import (
 type Address struct {
 	Host string // IP address without brackets, or host name; "": all addresses, IPv4 and IPv6
 	Port int    // 0: the system picks one; the listener's Addr tells which
+
+	// PreferIPv6 takes the IPv6 address of a host name that has both kinds.
+	PreferIPv6 bool
 }
 
 // Parse reads "6080", ":6080", "127.0.0.1:6080", "[::1]:6080" or
@@ -35,7 +38,7 @@ func Parse(s string) (Address, error) {
 	if err != nil {
 		return Address{}, fmt.Errorf("address %q: %w", s, err)
 	}
-	return Address{host, n}, nil
+	return Address{Host: host, Port: n}, nil
 }
 
 // String is what Parse reads back: "127.0.0.1:6080", "[::1]:6080", ":6080".

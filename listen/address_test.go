@@ -11,19 +11,19 @@ func TestParse(t *testing.T) {
 		want Address
 		out  string // what String says
 	}{
-		{"6080", Address{"", 6080}, ":6080"},
-		{":6080", Address{"", 6080}, ":6080"},
-		{"0", Address{"", 0}, ":0"},
-		{"65535", Address{"", 65535}, ":65535"},
-		{"127.0.0.1:6080", Address{"127.0.0.1", 6080}, "127.0.0.1:6080"},
-		{"0.0.0.0:6080", Address{"0.0.0.0", 6080}, "0.0.0.0:6080"},
-		{"[::1]:6080", Address{"::1", 6080}, "[::1]:6080"},
-		{"[::]:6080", Address{"::", 6080}, "[::]:6080"},
-		{"[2001:DB8:0::1]:6080", Address{"2001:db8::1", 6080}, "[2001:db8::1]:6080"},
-		{"[fe80::1%eth0]:6080", Address{"fe80::1%eth0", 6080}, "[fe80::1%eth0]:6080"},
-		{"::1:6080", Address{"::1", 6080}, "[::1]:6080"}, // the ancestor's spelling
-		{"localhost:6080", Address{"localhost", 6080}, "localhost:6080"},
-		{"my-host.example.org:80", Address{"my-host.example.org", 80}, "my-host.example.org:80"},
+		{"6080", Address{Host: "", Port: 6080}, ":6080"},
+		{":6080", Address{Host: "", Port: 6080}, ":6080"},
+		{"0", Address{Host: "", Port: 0}, ":0"},
+		{"65535", Address{Host: "", Port: 65535}, ":65535"},
+		{"127.0.0.1:6080", Address{Host: "127.0.0.1", Port: 6080}, "127.0.0.1:6080"},
+		{"0.0.0.0:6080", Address{Host: "0.0.0.0", Port: 6080}, "0.0.0.0:6080"},
+		{"[::1]:6080", Address{Host: "::1", Port: 6080}, "[::1]:6080"},
+		{"[::]:6080", Address{Host: "::", Port: 6080}, "[::]:6080"},
+		{"[2001:DB8:0::1]:6080", Address{Host: "2001:db8::1", Port: 6080}, "[2001:db8::1]:6080"},
+		{"[fe80::1%eth0]:6080", Address{Host: "fe80::1%eth0", Port: 6080}, "[fe80::1%eth0]:6080"},
+		{"::1:6080", Address{Host: "::1", Port: 6080}, "[::1]:6080"}, // the ancestor's spelling
+		{"localhost:6080", Address{Host: "localhost", Port: 6080}, "localhost:6080"},
+		{"my-host.example.org:80", Address{Host: "my-host.example.org", Port: 80}, "my-host.example.org:80"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.in, func(t *testing.T) {

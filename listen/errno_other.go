@@ -4,9 +4,10 @@ package listen
 
 import "syscall"
 
-// What bind(2) answers.
+// What bind(2) and connect(2) answer.
 const (
 	errInUse      = syscall.EADDRINUSE
 	errNotHere    = syscall.EADDRNOTAVAIL
 	errNotAllowed = syscall.EACCES
+	errRefused    = syscall.ECONNREFUSED
 )

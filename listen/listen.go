@@ -27,11 +27,26 @@ func (a Address) Listen(ctx context.Context) (net.Listener, error) {
 	var config net.ListenConfig
 	setKeepAlive(&config, keepAlive)
 	config.SetMultipathTCP(false) // splice(2) wants plain TCP
-	l, err := config.Listen(ctx, a.network(), a.String())
-	if err != nil {
-		return nil, &plainError{a.explain(err), err}
+	if a.PreferIPv6 && a.isName() {
+		l, err := config.Listen(ctx, "tcp6", a.String())
+		if !hasNoIPv6(err) {
+			return l, a.plain(err)
+		}
 	}
-	return l, nil
+	l, err := config.Listen(ctx, a.network(), a.String())
+	return l, a.plain(err)
+}
+
+func (a Address) isName() bool {
+	_, err := netip.ParseAddr(a.Host)
+	return a.Host != "" && err != nil
+}
+
+// hasNoIPv6 tells the one failure that IPv4 can help.
+func hasNoIPv6(err error) bool {
+	var unresolved *net.DNSError
+	var unsuitable *net.AddrError
+	return errors.As(err, &unresolved) || errors.As(err, &unsuitable) || errors.Is(err, syscall.EAFNOSUPPORT)
 }
 
 // network keeps 0.0.0.0 to IPv4, which to package net means everything.
@@ -50,6 +65,13 @@ type plainError struct {
 
 func (e *plainError) Error() string { return e.text }
 func (e *plainError) Unwrap() error { return e.cause }
+
+func (a Address) plain(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &plainError{a.explain(err), err}
+}
 
 func (a Address) explain(err error) string {
 	var unresolved *net.DNSError

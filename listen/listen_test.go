@@ -5,13 +5,19 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
 	"strings"
 	"testing"
 
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(childEnv) != "" {
+		os.Exit(serveInherited())
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // open listens on s until the test ends and returns the port.
 func open(t *testing.T, s string) (net.Listener, int) {
@@ -94,9 +100,9 @@ func TestListenMistakes(t *testing.T) {
 		want  string
 		cause error
 	}{
-		{Address{"127.0.0.1", taken}, fmt.Sprintf("port %d is already in use", taken), errInUse},
+		{Address{Host: "127.0.0.1", Port: taken}, fmt.Sprintf("port %d is already in use", taken), errInUse},
 		// TEST-NET-1 of RFC 5737 is on no machine.
-		{Address{"192.0.2.1", 0}, "cannot bind 192.0.2.1: not an address of this machine", errNotHere},
+		{Address{Host: "192.0.2.1", Port: 0}, "cannot bind 192.0.2.1: not an address of this machine", errNotHere},
 	}
 	for _, tt := range tests {
 		l, err := tt.a.Listen(context.Background())
@@ -119,14 +125,55 @@ func TestExplain(t *testing.T) {
 		err  error
 		want string
 	}{
-		{Address{"", 80}, bind(errNotAllowed), "port 80 needs root or CAP_NET_BIND_SERVICE"},
-		{Address{"", 6080}, bind(errNotAllowed), "cannot listen on :6080: "},
-		{Address{"no.invalid", 80}, bind(&net.DNSError{Err: "no such host"}), "cannot resolve no.invalid: no such host"},
-		{Address{"", 80}, context.Canceled, "cannot listen on :80: context canceled"},
+		{Address{Host: "", Port: 80}, bind(errNotAllowed), "port 80 needs root or CAP_NET_BIND_SERVICE"},
+		{Address{Host: "", Port: 6080}, bind(errNotAllowed), "cannot listen on :6080: "},
+		{Address{Host: "no.invalid", Port: 80}, bind(&net.DNSError{Err: "no such host"}), "cannot resolve no.invalid: no such host"},
+		{Address{Host: "", Port: 80}, context.Canceled, "cannot listen on :80: context canceled"},
 	}
 	for _, tt := range tests {
 		if got := tt.a.explain(tt.err); !strings.HasPrefix(got, tt.want) {
 			t.Errorf("%v: %q, want %q", tt.a, got, tt.want)
 		}
+	}
+}
+
+// A name that has both kinds of addresses is listened on by the kind that is
+// preferred; one that has only IPv4, by that all the same.
+func TestPreferIPv6(t *testing.T) {
+	answerDNS(t, map[string][]string{
+		"both.example.": {"127.0.0.1", "::1"},
+		"old.example.":  {"127.0.0.1"},
+	})
+	tests := []struct {
+		host   string
+		prefer bool
+		want   string
+	}{
+		{"both.example", false, "127.0.0.1"},
+		{"both.example", true, "::1"},
+		{"old.example", true, "127.0.0.1"},
+		{"127.0.0.1", true, "127.0.0.1"},
+		{"", true, "::"},
+	}
+	for _, tt := range tests {
+		if strings.Contains(tt.want, ":") && !hasIPv6(t) {
+			continue
+		}
+		l, err := Address{Host: tt.host, PreferIPv6: tt.prefer}.Listen(t.Context())
+		if err != nil {
+			t.Errorf("%q: %v", tt.host, err)
+			continue
+		}
+		if got := l.Addr().(*net.TCPAddr).IP.String(); got != tt.want {
+			t.Errorf("%q, prefer %v: listens on %s, want %s", tt.host, tt.prefer, got, tt.want)
+		}
+		if tt.host == "" {
+			connect(t, l, fmt.Sprintf("127.0.0.1:%d", l.Addr().(*net.TCPAddr).Port))
+		}
+		l.Close()
+	}
+	_, err := Address{Host: "none.example", PreferIPv6: true}.Listen(t.Context())
+	if err == nil || !strings.HasPrefix(err.Error(), "cannot resolve none.example: ") {
+		t.Errorf("unknown name: %v", err)
 	}
 }

@@ -3,43 +3,32 @@ package listen
 import (
 	"crypto/tls"
 	"encoding/pem"
-	"errors"
 	"fmt"
-	"os"
 	"strings"
 )
 
-// readPair reads a chain and its key as LoadCertificate says.
-func readPair(certFile, keyFile string) (*tls.Certificate, error) {
-	certPEM, err := os.ReadFile(certFile)
+// read makes one of the chain and its key.
+func (p CertificateFiles) read() (*tls.Certificate, error) {
+	certPEM, err := file{"certificate", p.Cert}.content()
 	if err != nil {
-		return nil, fmt.Errorf("certificate %s cannot be read: %w", certFile, reason(err))
+		return nil, err
 	}
-	keyPEM, err := os.ReadFile(keyFile)
+	keyPEM, err := file{"key", p.Key}.content()
 	if err != nil {
-		return nil, fmt.Errorf("key %s cannot be read: %w", keyFile, reason(err))
+		return nil, err
 	}
 	chain := certificates(certPEM)
 	if len(chain) == 0 {
-		return nil, fmt.Errorf("certificate %s holds no PEM block BEGIN CERTIFICATE", certFile)
+		return nil, fmt.Errorf("certificate %s holds no PEM block BEGIN CERTIFICATE", p.Cert)
 	}
-	if err := checkKey(keyPEM, certFile, keyFile); err != nil {
+	if keyPEM, err = p.unlocked(keyPEM); err != nil {
 		return nil, err
 	}
 	cert, err := tls.X509KeyPair(certPEM, keyPEM)
 	if err != nil {
-		return nil, explainPair(err, chain, keyPEM, certFile, keyFile)
+		return nil, p.explain(err, chain, keyPEM)
 	}
 	return &cert, nil
-}
-
-// reason is err without the path, which the caller names.
-func reason(err error) error {
-	var pathError *os.PathError
-	if errors.As(err, &pathError) {
-		return pathError.Err
-	}
-	return err
 }
 
 // certificates are the PEM blocks of a chain, each by itself.
@@ -53,30 +42,38 @@ func certificates(data []byte) [][]byte {
 	return chain
 }
 
-// checkKey wants a private key in data that is not locked by a passphrase.
-func checkKey(data []byte, certFile, keyFile string) error {
+// unlocked is the first private key in data, as a PEM block that is not
+// encrypted.
+func (p CertificateFiles) unlocked(data []byte) ([]byte, error) {
 	for block, rest := pem.Decode(data); block != nil; block, rest = pem.Decode(rest) {
 		if !strings.HasSuffix(block.Type, "PRIVATE KEY") {
 			continue
 		}
-		if block.Type == "ENCRYPTED PRIVATE KEY" || strings.Contains(block.Headers["Proc-Type"], "ENCRYPTED") {
-			return fmt.Errorf("key %s is encrypted, which is not supported here: decrypt it with openssl pkey -in %s -out FILE", keyFile, keyFile)
+		if !encrypted(block) {
+			return pem.EncodeToMemory(block), nil
 		}
-		return nil
+		if p.Passphrase == "" {
+			return nil, fmt.Errorf("key %s is encrypted: give its passphrase, or decrypt it with openssl pkey -in %s -out FILE", p.Key, p.Key)
+		}
+		open, err := decryptKey(block, p.Passphrase)
+		if err != nil {
+			return nil, fmt.Errorf("key %s: %w", p.Key, err)
+		}
+		return pem.EncodeToMemory(open), nil
 	}
-	if keyFile == certFile {
-		return fmt.Errorf("certificate %s holds no private key: name the key's file, or append the key to it", certFile)
+	if p.Key == p.Cert {
+		return nil, fmt.Errorf("certificate %s holds no private key: name the key's file, or append the key to it", p.Cert)
 	}
-	return fmt.Errorf("key %s holds no PEM block BEGIN PRIVATE KEY", keyFile)
+	return nil, fmt.Errorf("key %s holds no PEM block BEGIN PRIVATE KEY", p.Key)
 }
 
-// explainPair adds to err the usual mistake, a chain that does not begin with
-// the certificate of the key.
-func explainPair(err error, chain [][]byte, keyPEM []byte, certFile, keyFile string) error {
+// explain adds to err the usual mistake, a chain that does not begin with the
+// certificate of the key.
+func (p CertificateFiles) explain(err error, chain [][]byte, keyPEM []byte) error {
 	for _, other := range chain[1:] {
 		if _, otherErr := tls.X509KeyPair(other, keyPEM); otherErr == nil {
-			return fmt.Errorf("the leaf certificate must come first in %s: %w", certFile, err)
+			return fmt.Errorf("the leaf certificate must come first in %s: %w", p.Cert, err)
 		}
 	}
-	return fmt.Errorf("certificate %s cannot be used with key %s: %w", certFile, keyFile, err)
+	return fmt.Errorf("certificate %s cannot be used with key %s: %w", p.Cert, p.Key, err)
 }

@@ -1,7 +1,9 @@
-// Package target opens the far end of a session.
+// Package target opens the far end of a session: over TCP, a unix socket, and
+// TLS over either.
 package target
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"time"
@@ -12,6 +14,18 @@ const defaultTimeout = 10 * time.Second
 
 // keepAlive finds a peer that is gone within about a minute and a half.
 var keepAlive = net.KeepAliveConfig{Enable: true, Idle: 30 * time.Second, Interval: 15 * time.Second, Count: 4}
+
+// Target is a far end. Dial connects to it, bounded by ctx and a time of the
+// target's own; the caller closes the connection, which has a CloseWrite that
+// keeps the other direction open. String names the target in logs.
+//
+// An error of Dial, or later of a connection's Read, that the person at the
+// other end can be told about is an *Error; those of package net (refused,
+// timed out, no such name) speak for themselves.
+type Target interface {
+	Dial(ctx context.Context) (net.Conn, error)
+	String() string
+}
 
 // TCP is a target reached over TCP.
 type TCP struct {
@@ -25,10 +39,7 @@ type TCP struct {
 // gets its share of the time. The connection has TCP_NODELAY and keep-alive on;
 // the caller closes it.
 func (t TCP) Dial(ctx context.Context) (net.Conn, error) {
-	d := net.Dialer{Timeout: t.Timeout, KeepAliveConfig: keepAlive, Resolver: t.Resolver}
-	if d.Timeout == 0 {
-		d.Timeout = defaultTimeout
-	}
+	d := net.Dialer{Timeout: cmp.Or(t.Timeout, defaultTimeout), KeepAliveConfig: keepAlive, Resolver: t.Resolver}
 	return d.DialContext(ctx, "tcp", t.Address)
 }
 

@@ -7,7 +7,11 @@ import (
 	"net"
 	"syscall"
 	"testing"
+
+	"go.uber.org/goleak"
 )
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 func listen(t *testing.T, address string) net.Listener {
 	t.Helper()

@@ -1,0 +1,6 @@
+package listen
+
+import "golang.org/x/sys/unix"
+
+// replace makes descriptor fd another name of from.
+func replace(from, fd int) error { return unix.Dup3(from, fd, 0) }
