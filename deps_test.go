@@ -29,7 +29,7 @@ web/demo:
 demo:
 target:       golang.org/x/sys
 policy:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
-record:       golang.org/x/sys
+record:
 wrap:         golang.org/x/sys
 logs:
 bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys

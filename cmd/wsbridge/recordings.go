@@ -54,9 +54,11 @@ func parseSpeed(text string) (float64, error) {
 }
 
 func runReplay(cmd *cobra.Command, player *record.Player, port, dir string) error {
-	if _, err := record.Repair(player.File); err != nil && !errors.Is(err, record.ErrInUse) {
+	trial, err := player.Dial(cmd.Context())
+	if err != nil {
 		return &failure{err}
 	}
+	trial.Close()
 	c, err := config.Parse([]string{"--cert=", "--web=" + dir, "--listen=" + port, "replay:1"}, nil, nil)
 	if err != nil {
 		return err
