@@ -170,8 +170,12 @@ func (k *keeper) spawn() *failure {
 	return f
 }
 
-// report tells the bridge. There is nobody to tell that it fails.
-func (k *keeper) report(r report) { json.NewEncoder(k.control).Encode(r) }
+// report tells the bridge, if it is there.
+func (k *keeper) report(r report) {
+	if k.control != nil {
+		json.NewEncoder(k.control).Encode(r)
+	}
+}
 
 // hold lasts until nothing of the program is left. It passes on the end that
 // the bridge asks for; SIGTERM asks for it at once.
