@@ -25,7 +25,8 @@ func newSessions(max, maxPerIP int) *sessions {
 	return &sessions{max: max, maxPerIP: maxPerIP, live: map[*session]struct{}{}, perIP: map[string]int{}, idle: make(chan struct{})}
 }
 
-// admit takes a slot for a client; release gives it back.
+// admit takes a slot for a client; release gives it back. Clients of a unix
+// socket have no address and no limit by it.
 func (ss *sessions) admit(remote string) (release func(), refusal *Refusal) {
 	ip, _, _ := net.SplitHostPort(remote)
 	ss.mu.Lock()
@@ -38,7 +39,7 @@ func (ss *sessions) admit(remote string) (release func(), refusal *Refusal) {
 		return busy(endShutdown.reason)
 	case ss.taken >= ss.max:
 		return busy("too many sessions")
-	case ss.maxPerIP > 0 && ss.perIP[ip] >= ss.maxPerIP:
+	case ss.maxPerIP > 0 && ip != "" && ss.perIP[ip] >= ss.maxPerIP:
 		return busy("too many sessions from your address")
 	}
 	ss.taken++
