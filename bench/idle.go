@@ -13,7 +13,8 @@ import (
 )
 
 // idle is the memory of sessions that have done one echo and now say nothing, on a
-// proxy of its own that has seen only a few sessions before.
+// proxy of its own that holds as many already: what one session more costs, without
+// what the first ones cost once and for all.
 type idle struct{}
 
 func (l idle) title() string    { return "memory per idle session" }
@@ -26,23 +27,26 @@ func (l idle) run(ctx context.Context, st *station, a amounts) (sample, error) {
 		return sample{}, err
 	}
 	defer fresh.stop()
-	if err := visitTimes(ctx, fresh, min(10, a.idle)); err != nil {
-		return sample{}, err
-	}
-	before, err := settledMemory(ctx, fresh, a.pause)
+	before, first, err := l.hold(ctx, fresh, a)
+	defer abandonAll(first)
 	if err != nil {
 		return sample{}, err
 	}
-	sessions, err := openAll(ctx, fresh, a.idle)
-	defer abandonAll(sessions)
-	if err == nil {
-		err = echoAll(sessions, 1)
-	}
-	if err != nil {
-		return sample{}, err
-	}
-	after, err := settledMemory(ctx, fresh, a.pause)
+	after, second, err := l.hold(ctx, fresh, a)
+	defer abandonAll(second)
 	return sample{cost: float64(after-before) / 1024 / float64(a.idle)}, err
+}
+
+// hold opens sessions, has each do an echo, and reads the memory they leave behind.
+func (l idle) hold(ctx context.Context, st *station, a amounts) (memory int64, sessions []*session, err error) {
+	if sessions, err = openAll(ctx, st, a.idle); err != nil {
+		return 0, sessions, err
+	}
+	if err = echoAll(sessions, 1); err != nil {
+		return 0, sessions, err
+	}
+	memory, err = settledMemory(ctx, st, a.pause)
+	return memory, sessions, err
 }
 
 // settledMemory reads until two readings a pause apart are within a hundredth.
