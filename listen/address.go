@@ -64,7 +64,7 @@ func parseHost(s string) (string, error) {
 	if strings.ContainsAny(s, "[]") {
 		return parseBracketed(s)
 	}
-	if ip, err := netip.ParseAddr(s); err == nil {
+	if ip, err := netip.ParseAddr(s); err == nil && !strings.ContainsFunc(ip.Zone(), isOdd) {
 		return ip.String(), nil
 	}
 	switch {
@@ -89,13 +89,13 @@ func parseBracketed(s string) (string, error) {
 		return "", errors.New("brackets enclose an IPv6 address, and a port follows: write [::1]:6080")
 	}
 	ip, err := netip.ParseAddr(inner)
-	if err != nil || !ip.Is6() {
+	if err != nil || !ip.Is6() || strings.ContainsFunc(ip.Zone(), isOdd) {
 		return "", fmt.Errorf("%q is not an IPv6 address: write [::1]:6080", inner)
 	}
 	return ip.String(), nil
 }
 
-// isOdd tells what no host name has in it.
+// isOdd tells what no host name or zone has in it.
 func isOdd(r rune) bool {
 	return r <= ' ' || r == 0x7f || strings.ContainsRune(`@?#,;"'\%*`, r)
 }

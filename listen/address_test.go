@@ -59,6 +59,8 @@ func TestParseMistakes(t *testing.T) {
 		{"::1]:6080", "a port follows: write [::1]:6080"},
 		{"[localhost]:6080", `"localhost" is not an IPv6 address`},
 		{"[127.0.0.1]:6080", `"127.0.0.1" is not an IPv6 address`},
+		{"[fe80::1%a\r\nb]:6080", `is not an IPv6 address`},
+		{"fe80::1%a\nb:6080", "an IPv6 address goes in brackets"},
 		{"*:6080", "leave the address out: write :6080"},
 		{"http://localhost:6080", "a URL or a path is not an address"},
 		{"/run/x.sock:6080", "a URL or a path is not an address"},

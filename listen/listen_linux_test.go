@@ -1,6 +1,9 @@
 package listen
 
 import (
+	"errors"
+	"net"
+	"path/filepath"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -42,5 +45,28 @@ func TestSocketOptions(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("options of an accepted connection (-want +got):\n%s", diff)
+	}
+}
+
+// A program that is too busy to accept is alive, and keeps its path.
+func TestBusySocketIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "s")
+	fd, err := newSocket()
+	check(t, err)
+	defer unix.Close(fd)
+	check(t, unix.Bind(fd, &unix.SockaddrUnix{Name: path}))
+	check(t, unix.Listen(fd, 0))
+	for range 100 {
+		var c net.Conn
+		if c, err = net.Dial("unix", path); err != nil {
+			break
+		}
+		defer c.Close()
+	}
+	if !errors.Is(err, unix.EAGAIN) {
+		t.Fatalf("a queue for none takes a hundred: %v", err)
+	}
+	if _, err := (Unix{Path: path}).Listen(t.Context()); err == nil || err.Error() != "another program listens on unix:"+path {
+		t.Errorf("%v", err)
 	}
 }

@@ -107,9 +107,11 @@ func (u Unix) clear(ctx context.Context) error {
 		return fmt.Errorf("%s is %s, not a socket: choose another path, or remove it", u.Path, kind(info.Mode()))
 	}
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", u.Path)
-	switch {
-	case err == nil:
+	if err == nil {
 		conn.Close()
+	}
+	switch {
+	case err == nil, errors.Is(err, syscall.EAGAIN): // its queue is full
 		return fmt.Errorf("another program listens on %s", u)
 	case errors.Is(err, fs.ErrNotExist):
 		return nil
