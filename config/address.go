@@ -96,7 +96,7 @@ func (c *Config) placeCommand(words, command []string) error {
 	const example = "for example wsbridge 2023 -- telnetd -debug 2023"
 	option := c.targetOption()
 	switch {
-	case len(command) == 0:
+	case len(command) == 0 || command[0] == "":
 		return usageErrorf(example, "too few arguments: no command after --")
 	case option != "":
 		return usageErrorf("leave out one of them", "%s and a command after -- both lead to the target", option)

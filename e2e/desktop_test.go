@@ -21,31 +21,37 @@ func TestDesktopInBrowser(t *testing.T) {
 	need(t, "node", modules, "chromium", novnc+"/vnc.html", "openssl")
 	for page, socket := range map[string]string{"http": "ws", "https": "wss"} {
 		t.Run(socket, func(t *testing.T) {
-			dir := t.TempDir()
-			d, m := startDesktop(t), newMosaic()
-			ink, paper, plain := colour{240, 120, 20}, colour{20, 40, 110}, colour{36, 104, 172}
-			d.paint(m, ink, paper)
-			d.openTerminal("sesame")
-			options := append(certify(t, dir, "localhost").options(), "--web", novnc)
+			d := startDesktop(t)
+			options := append(certify(t, t.TempDir(), "localhost").options(), "--web", novnc)
 			b := serve(t, d.address, options...)
-
-			file := filepath.Join(dir, "written")
-			browse(t, task{
-				URL:    b.url(page) + "vnc.html?autoconnect=true&resize=off",
-				Before: m.picture(ink, paper).pixels(terminal),
-				After:  solid(plain).pixels(terminal),
-				Word:   word,
-				File:   file,
-				Colour: plain.hex(),
-				Shots:  shots(t, "desktop-"+socket),
-			})
-			if got := string(read(t, file)); got != "sesame\n" {
-				t.Errorf("the file holds %q, the mouse pasted %q", got, "sesame\n")
-			}
-			if have(file + ".astray") {
-				t.Error("what was typed beside the xterm arrived in it")
-			}
+			useDesktop(t, d, b.url(page), "desktop-"+socket)
 		})
+	}
+}
+
+// useDesktop is a person who opens noVNC at url and works on d: the picture is
+// right tile by tile, a word is pasted by mouse into a file, and the desktop
+// takes the colour that is typed.
+func useDesktop(t *testing.T, d desktop, url, name string) {
+	t.Helper()
+	m, ink, paper, plain := newMosaic(), colour{240, 120, 20}, colour{20, 40, 110}, colour{36, 104, 172}
+	d.paint(m, ink, paper)
+	d.openTerminal("sesame")
+	file := filepath.Join(t.TempDir(), "written")
+	browse(t, task{
+		URL:    url + "vnc.html?autoconnect=true&resize=off",
+		Before: m.picture(ink, paper).pixels(terminal),
+		After:  solid(plain).pixels(terminal),
+		Word:   word,
+		File:   file,
+		Colour: plain.hex(),
+		Shots:  shots(t, name),
+	})
+	if got := string(read(t, file)); got != "sesame\n" {
+		t.Errorf("the file holds %q, the mouse pasted %q", got, "sesame\n")
+	}
+	if have(file + ".astray") {
+		t.Error("what was typed beside the xterm arrived in it")
 	}
 }
 

@@ -152,6 +152,7 @@ func helpText(root *cobra.Command) string {
 
 const helpHead = `usage: wsbridge [options] [addr:]port host:port
        wsbridge [options] --listen ADDR ... host:port
+       wsbridge [options] [addr:]port -- program [arguments]
        wsbridge command [arguments]
 
 Put any TCP service in a browser: speak WebSocket with clients on port, and
@@ -167,7 +168,7 @@ be cut short (--ssl-o) and stand anywhere. Each is also an environment name
 wins over the environment, and that over the file.
 
 Exit status: 0 stopped as asked; 1 could not start or go on; 2 wrong usage;
-128+n killed by signal n while stopping.
+128+n killed by signal n while stopping; the wrapped program's, when it ends.
 `
 
 // addFlags lets cobra complete the options and, by their metavars, the values.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"path/filepath"
 
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
@@ -121,8 +122,22 @@ func (s *service) fixedTarget(options target.Options) (to bridge.Target, err err
 // wrapped is the service's program, which starts after the router is made.
 type wrapped struct{ s *service }
 
-func (w wrapped) Dial(ctx context.Context) (net.Conn, error) { return w.s.program.Dial(ctx) }
-func (w wrapped) String() string                             { return w.s.program.String() }
+// String leaves the arguments out: it is in every session's log line, and a
+// password may be among them.
+func (w wrapped) String() string {
+	c := w.s.config
+	return fmt.Sprintf("%s (port %d)", filepath.Base(c.Command[0]), c.WrapPort)
+}
+
+// Dial waits for the program. That it does not come is told to the client in
+// words of its own: a refusal would be the system's, of a port it has not heard of.
+func (w wrapped) Dial(ctx context.Context) (net.Conn, error) {
+	conn, err := w.s.program.Dial(ctx)
+	if err != nil && ctx.Err() == nil {
+		return nil, &target.Error{Reason: "program does not serve its port", Err: err}
+	}
+	return conn, err
+}
 
 // openPolicy opens the token source and the users. What they say of a bad name
 // or source is for the person at the keyboard.
