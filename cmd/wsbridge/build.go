@@ -16,6 +16,7 @@ import (
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/listen"
+	"github.com/wsbridge/wsbridge/logs"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/web"
 	"github.com/wsbridge/wsbridge/wrap"
@@ -25,10 +26,15 @@ import (
 // means their default.
 const unlimited = 1_000_000_000 * time.Second
 
+// logPatience is how long the end waits for a syslog server.
+const logPatience = 3 * time.Second
+
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
 	config    *config.Config
+	out       *logs.Output
 	log       *slog.Logger
+	pid       *pidFile
 	server    *bridge.Server
 	policy    *policy.Policy
 	program   *wrap.Program // nil: none is wrapped
@@ -41,7 +47,11 @@ type service struct {
 
 // newService opens everything that c names, or nothing. The caller closes it.
 func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer) (*service, error) {
-	s := &service{config: c, log: newLogger(c, stderr), ended: make(chan struct{}, 1)}
+	out, err := openLog(c, stderr)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1)}
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -273,5 +283,13 @@ func (s *service) close() {
 	}
 	if s.files != nil {
 		s.files.Close()
+	}
+	if err := s.pid.remove(); err != nil {
+		s.log.Warn("pid file not removed", "err", err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), logPatience)
+	defer cancel()
+	if err := s.out.Close(ctx); err != nil {
+		s.log.Warn("end of the log", "err", err)
 	}
 }

@@ -86,7 +86,10 @@ func runDemo(ctx context.Context, address listen.Address, stderr io.Writer) erro
 		front.Close()
 		return &failure{err}
 	}
-	s := demoService(front, back.Addr(), stderr)
+	s, err := demoService(front, back.Addr(), stderr)
+	if err != nil {
+		return err
+	}
 	defer s.close()
 
 	hallCtx, closeHall := context.WithCancel(context.WithoutCancel(ctx))
@@ -102,16 +105,20 @@ func runDemo(ctx context.Context, address listen.Address, stderr io.Writer) erro
 	return s.serve(ctx, signals)
 }
 
-func demoService(front net.Listener, hall net.Addr, stderr io.Writer) *service {
+func demoService(front net.Listener, hall net.Addr, stderr io.Writer) (*service, error) {
 	c := &config.Config{DrainTimeout: demoDrain}
-	s := &service{config: c, log: newLogger(c, stderr), listeners: []net.Listener{front}}
+	out, err := openLog(c, stderr)
+	if err != nil {
+		return nil, err
+	}
+	s := &service{config: c, out: out, log: out.Logger(), listeners: []net.Listener{front}}
 	to := target.TCP{Address: hall.String()}
 	s.server = &bridge.Server{
 		Route:   routeTo(to),
 		Handler: demopage.Handler(),
 		Log:     s.log,
 	}
-	return s
+	return s, nil
 }
 
 func (s *service) serveHall(ctx context.Context, l net.Listener) {

@@ -7,17 +7,24 @@ import (
 	"strings"
 
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/logs"
 )
 
-func newLogger(c *config.Config, w io.Writer) *slog.Logger {
-	options := &slog.HandlerOptions{Level: slog.LevelInfo}
+// openLog opens all the places the log goes to. The caller closes it.
+func openLog(c *config.Config, stderr io.Writer) (*logs.Output, error) {
+	options := logs.Options{Stderr: stderr, JSON: c.LogFormat == "json", File: c.LogFile, Legacy: c.OldSyslog, Daemon: c.Daemon}
 	if c.Verbose {
 		options.Level = slog.LevelDebug
 	}
-	if c.LogFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+	if c.Syslog != "" {
+		address, err := logs.ParseAddress(c.Syslog)
+		if err != nil {
+			return nil, &config.UsageError{Msg: "--syslog: " + err.Error()}
+		}
+		options.Syslog = address
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	out, err := logs.Open(options)
+	return out, startError(err)
 }
 
 // summary is what the start says about itself. Tools look for websockify's
@@ -61,12 +68,18 @@ func (s summary) lines() []string {
 	return lines
 }
 
-// print writes the lines, or in a JSON log one record.
+// print writes the lines to w, or in a JSON log one record. A log that goes to
+// more places than w gets a record for each line.
 func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
-	if c.LogFormat != "json" {
+	switch {
+	case c.LogFormat == "json":
+		log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
+			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
+	case c.LogFile != "" || c.Syslog != "":
+		for _, line := range s.lines() {
+			log.Info(line)
+		}
+	default:
 		fmt.Fprintln(w, strings.Join(s.lines(), "\n"))
-		return
 	}
-	log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
-		"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
 }

@@ -69,7 +69,7 @@ func runReplay(cmd *cobra.Command, player *record.Player, port, dir string) erro
 	}
 	s.server.Route = routeTo(player)
 	s.summary.target = player.String()
-	return s.run(cmd.Context(), cmd.ErrOrStderr())
+	return s.run(cmd.Context(), nil, cmd.ErrOrStderr())
 }
 
 // exportCommand turns a recording into what other programs read.

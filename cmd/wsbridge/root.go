@@ -59,7 +59,14 @@ func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
 		printVersion(cmd.OutOrStdout())
 		return nil
 	}
-	return serve(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	ready, err := newReadiness(environ)
+	if err != nil {
+		return err
+	}
+	if c.Daemon && ready == nil {
+		return statusError(daemonize(args, environ, cmd.ErrOrStderr()))
+	}
+	return serve(cmd.Context(), c, ready, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 func commandNames(root *cobra.Command) (names []string) {

@@ -16,24 +16,54 @@ import (
 )
 
 // serve runs the bridge that c describes until a signal, the end of ctx, or a
-// failure.
-func serve(ctx context.Context, c *config.Config, stdout, stderr io.Writer) error {
+// failure. ready is told when it listens.
+func serve(ctx context.Context, c *config.Config, ready *readiness, stdout, stderr io.Writer) error {
 	s, err := newService(ctx, c, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	return s.run(ctx, stderr)
+	return s.run(ctx, ready, stderr)
 }
 
 // run serves what was built, and closes it.
-func (s *service) run(ctx context.Context, stderr io.Writer) error {
+func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (err error) {
 	defer s.close()
+	if s.pid, err = openPidFile(s.config.PIDFile); err != nil {
+		return startError(err)
+	}
 	// Before the summary: who reads it may send a signal at once.
 	signals := make(chan os.Signal, 2) // the one that stops, the one that kills
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
+	defer s.reopenOnHangup()()
 	s.summary.print(stderr, s.config, s.log)
+	if err := ready.ready(); err != nil {
+		return &failure{err}
+	}
 	return s.serve(ctx, signals)
+}
+
+// reopenOnHangup opens the log file anew on every SIGHUP, until stop.
+func (s *service) reopenOnHangup() (stop func()) {
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	done := make(chan struct{})
+	go s.reopenLogs(hangups, done)
+	return func() {
+		signal.Stop(hangups)
+		close(done)
+	}
+}
+
+func (s *service) reopenLogs(hangups <-chan os.Signal, done <-chan struct{}) {
+	for {
+		select {
+		case <-hangups:
+			s.out.Reopen()
+		case <-done:
+			return
+		}
+	}
 }
 
 // serve accepts on all listeners until something ends it. The first signal
