@@ -34,7 +34,7 @@ wrap:         golang.org/x/sys
 logs:
 bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
-cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag
+cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 bench:        golang.org/x/sys
 e2e:
 `

@@ -109,6 +109,8 @@ func appendEscaped(b, text []byte) []byte {
 	for len(text) > 0 {
 		r, size := utf8.DecodeRune(text)
 		switch {
+		case r >= ' ' && r <= '~':
+			b = append(b, text[0])
 		case r == utf8.RuneError && size == 1:
 			b = fmt.Appendf(b, `\x%02x`, text[0])
 		case unicode.IsControl(r), r == '\u2028', r == '\u2029', r == '\ufeff':

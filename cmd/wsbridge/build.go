@@ -257,7 +257,7 @@ func (s *service) startProgram(ctx context.Context, stdout io.Writer) (err error
 	modes := map[string]wrap.Mode{"exit": wrap.Exit, "ignore": wrap.Ignore, "respawn": wrap.Respawn}
 	s.program, err = wrap.Start(ctx, wrap.Options{
 		Command: c.Command, Port: c.WrapPort, Mode: modes[c.WrapMode], Wait: orUnlimited(c.WrapWait),
-		Stdin: os.Stdin, Stdout: stdout, Stderr: os.Stderr, Log: s.log,
+		Stdin: os.Stdin, Stdout: stdout, Stderr: s.programStderr(), Log: s.log,
 	})
 	var unsupported *wrap.UnsupportedError
 	if errors.As(err, &unsupported) {
@@ -268,6 +268,15 @@ func (s *service) startProgram(ctx context.Context, stdout io.Writer) (err error
 	}
 	s.summary.target = fmt.Sprintf("'%s' (port %d)", strings.Join(c.Command, " "), c.WrapPort)
 	return nil
+}
+
+// programStderr is ours; nil, which is nowhere, for a daemon, whose own must
+// not be held open by a program when the start is over.
+func (s *service) programStderr() io.Writer {
+	if s.config.Daemon {
+		return nil
+	}
+	return os.Stderr
 }
 
 // close gives back what build opened; a listener may have been closed before.

@@ -158,15 +158,16 @@ func openPidFile(path string) (*pidFile, error) {
 	}
 	f, err := draftPidFile(path)
 	if err != nil {
-		return nil, fmt.Errorf("pid file %s: %w", path, err)
+		return nil, fmt.Errorf("pid file %s cannot be made: %w", path, err)
 	}
 	defer os.Remove(f.Name())
 	for {
 		err := os.Link(f.Name(), path)
+		if err == nil {
+			return &pidFile{path, f}, nil
+		}
 		if errors.Is(err, fs.ErrExist) {
 			err = removeStale(path)
-		} else if err == nil {
-			return &pidFile{path, f}, nil
 		}
 		if err != nil {
 			f.Close()

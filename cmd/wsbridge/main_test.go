@@ -49,6 +49,16 @@ func TestScript(t *testing.T) {
 			"session":     session,
 			"certificate": certificate,
 			"occupy":      occupy,
+			"serve":       serveText,
+			"files":       serveFiles,
+			"redis":       redis,
+			"expand":      expand,
+			"huge":        huge,
+			"jwt":         jwt,
+			"jwe":         jwe,
+			"upgrade":     upgrade,
+			"hostile":     hostile,
+			"guess":       guess,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[bridgeKey{}] = new(process)

@@ -7,7 +7,9 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
+	"strings"
 	"path/filepath"
 
 	"github.com/wsbridge/wsbridge/bridge"
@@ -28,6 +30,7 @@ type router struct {
 
 func (r *router) route(request *http.Request) (bridge.Route, error) {
 	decision, err := r.policy.Decide(request)
+	hideToken(request.URL, r.policy.From)
 	if err != nil {
 		return bridge.Route{}, asBridgeRefusal(err)
 	}
@@ -41,6 +44,21 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 		to = recorded{to, r.recorder, request.RemoteAddr}
 	}
 	return bridge.Route{Target: to, User: decision.User}, nil
+}
+
+// hideToken takes the token out of the path, which the bridge logs. An escaped
+// slash may be part of it, so all of the rest goes.
+func hideToken(u *url.URL, places []policy.Place) {
+	for _, place := range places {
+		prefix, ok := strings.CutPrefix(place.String(), "path:")
+		if !ok {
+			continue
+		}
+		prefix = strings.TrimSuffix(prefix, "/") + "/"
+		if rest, ok := strings.CutPrefix(u.Path, prefix); ok && rest != "" {
+			u.Path = prefix + "***"
+		}
+	}
 }
 
 func asBridgeRefusal(err error) error {

@@ -43,8 +43,12 @@ func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (
 	return s.serve(ctx, signals)
 }
 
-// reopenOnHangup opens the log file anew on every SIGHUP, until stop.
+// reopenOnHangup opens the log file anew on every SIGHUP, until stop. Without
+// a log file a SIGHUP is the terminal's end, and ours.
 func (s *service) reopenOnHangup() (stop func()) {
+	if s.config.LogFile == "" && !s.config.Daemon {
+		return func() {}
+	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
 	done := make(chan struct{})
