@@ -25,6 +25,7 @@ sniff:
 frame:        github.com/gobwas/ws
 listen:       golang.org/x/sys
 web:
+web/client:
 web/demo:
 demo:
 target:       golang.org/x/sys

@@ -49,7 +49,7 @@ func (s *Server) plain(w *patient, r *http.Request) {
 // refuse answers an upgrade that gets no session, counts it and logs it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 	s.counters.add(refusal.Reason)
-	s.log().Info("upgrade refused", "client", r.RemoteAddr, "path", redact(r.URL), "status", refusal.Status, "reason", refusal.Reason)
+	s.log().Info("upgrade refused", "client", r.RemoteAddr, "path", s.pathForLog(r), "status", refusal.Status, "reason", refusal.Reason)
 	h := w.Header()
 	maps.Copy(h, refusal.Header)
 	switch refusal.Status {
@@ -85,6 +85,15 @@ func (p *patient) extend() { p.control.SetWriteDeadline(time.Now().Add(writeTime
 
 // Unwrap is for http.ResponseController.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
+
+// pathForLog is what the log may hold of r's path and query.
+func (s *Server) pathForLog(r *http.Request) string {
+	u := *r.URL
+	if s.LogPath != nil {
+		u.Path = s.LogPath(u.Path)
+	}
+	return redact(&u)
+}
 
 // redact is u's path and query as the log may hold it: tokens are in query
 // values, so no value is shown.

@@ -64,6 +64,9 @@ type Server struct {
 	Limits      Limits
 	// Log gets one line per session at its end; nil: slog.Default().
 	Log *slog.Logger
+	// LogPath is what the log may hold of a request's path, where that has a
+	// secret in it; nil: all of it. Of a query no value is ever logged.
+	LogPath func(path string) string
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
 	// SessionEnded, when set, is called after every session; it may not block.

@@ -64,7 +64,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	if refusal == nil {
 		var release func()
 		if release, refusal = s.sessions.admit(r.RemoteAddr); refusal == nil {
-			id := clientID{addr: r.RemoteAddr, user: route.User, path: redact(r.URL), subprotocol: subprotocol}
+			id := clientID{addr: r.RemoteAddr, user: route.User, path: s.pathForLog(r), subprotocol: subprotocol}
 			s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
 			return
 		}

@@ -117,6 +117,16 @@ func TestRouteRefuses(t *testing.T) {
 	}
 }
 
+// A secret in the path is hidden also where the upgrade is refused early.
+func TestPathForLog(t *testing.T) {
+	r := startRig(t, func(s *Server) { s.LogPath = func(string) string { return "/hidden" } })
+	r.ask("GET /s3cret HTTP/1.1\r\nHost: b\r\nUpgrade: websocket\r\n\r\n")
+	r.wantLog("upgrade refused", "path=/hidden")
+	if strings.Contains(r.log.String(), "s3cret") {
+		t.Error("the secret is in the log")
+	}
+}
+
 func TestSubprotocols(t *testing.T) {
 	for _, tc := range []struct {
 		offer, allowed []string

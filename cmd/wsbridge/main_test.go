@@ -59,6 +59,12 @@ func TestScript(t *testing.T) {
 			"upgrade":     upgrade,
 			"hostile":     hostile,
 			"guess":       guess,
+			"servetls":    serveTLS,
+			"stall":       stall,
+			"stale":       stale,
+			"deserted":    deserted,
+			"inetd":       inetd,
+			"nowait":      nowait,
 		},
 		Setup: func(env *testscript.Env) error {
 			env.Values[bridgeKey{}] = new(process)

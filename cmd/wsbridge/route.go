@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -30,7 +29,6 @@ type router struct {
 
 func (r *router) route(request *http.Request) (bridge.Route, error) {
 	decision, err := r.policy.Decide(request)
-	hideToken(request.URL, r.policy.From)
 	if err != nil {
 		return bridge.Route{}, asBridgeRefusal(err)
 	}
@@ -46,19 +44,20 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 	return bridge.Route{Target: to, User: decision.User}, nil
 }
 
-// hideToken takes the token out of the path, which the bridge logs. An escaped
-// slash may be part of it, so all of the rest goes.
-func hideToken(u *url.URL, places []policy.Place) {
-	for _, place := range places {
+// pathForLog leaves the token out of a path. An escaped slash may be part of
+// it, so all of the rest goes.
+func (r *router) pathForLog(path string) string {
+	for _, place := range r.policy.From {
 		prefix, ok := strings.CutPrefix(place.String(), "path:")
 		if !ok {
 			continue
 		}
 		prefix = strings.TrimSuffix(prefix, "/") + "/"
-		if rest, ok := strings.CutPrefix(u.Path, prefix); ok && rest != "" {
-			u.Path = prefix + "***"
+		if rest, ok := strings.CutPrefix(path, prefix); ok && rest != "" {
+			return prefix + "***"
 		}
 	}
+	return path
 }
 
 func asBridgeRefusal(err error) error {
@@ -110,7 +109,7 @@ func (s *service) openTarget() (err error) {
 		}
 	}
 	r.policy = s.policy
-	s.server.Route = r.route
+	s.server.Route, s.server.LogPath = r.route, r.pathForLog
 	return nil
 }
 

@@ -77,7 +77,7 @@ func serveFiles(ts *testscript.TestScript, _ bool, args []string) {
 
 // redis NAME: a redis-server listens at the port $NAME.
 func redis(ts *testscript.TestScript, _ bool, args []string) {
-	port := strconv.Itoa(20_000 + rand.IntN(10_000))
+	port := quietPort(ts)
 	ts.Check(os.Mkdir(ts.MkAbs("redis"), 0o700))
 	cmd := exec.Command("redis-server", "--port", port, "--bind", "127.0.0.1", "--save", "", "--dir", ts.MkAbs("redis"), "--requirepass", "s3cret")
 	ts.Check(cmd.Start())
@@ -96,6 +96,20 @@ func redis(ts *testscript.TestScript, _ bool, args []string) {
 		}
 	}
 	ts.Setenv(args[0], port)
+}
+
+// quietPort is a free one that no system gives away by itself, for a program
+// that cannot choose.
+func quietPort(ts *testscript.TestScript) string {
+	for range 100 {
+		port := strconv.Itoa(20_000 + rand.IntN(10_000))
+		if l, err := net.Listen("tcp", "127.0.0.1:"+port); err == nil {
+			l.Close()
+			return port
+		}
+	}
+	ts.Fatalf("no port is free")
+	return ""
 }
 
 // expand FILE...: names in the files are replaced by what they stand for.
@@ -155,10 +169,14 @@ func keyOf(ts *testscript.TestScript, file string) (key any, alg jose.SignatureA
 
 // upgrade STATUS URL [HEADER: VALUE]...: a new client asks for a session, and
 // this is the answer's status. In stdout is what the target says; of a refusal
-// its head and body. The URL's scheme is ws, wss or unix.
-func upgrade(ts *testscript.TestScript, _ bool, args []string) {
+// its head and body. The URL's scheme is ws, wss or unix. With ! there is no
+// answer at all.
+func upgrade(ts *testscript.TestScript, neg bool, args []string) {
 	want, address, header := args[0], args[1], args[2:]
 	status, text, err := ask(ts, address, header)
+	if neg && err != nil {
+		return
+	}
 	ts.Check(err)
 	io.WriteString(ts.Stdout(), text)
 	if strconv.Itoa(status) != want {
@@ -182,20 +200,27 @@ func hostile(ts *testscript.TestScript, _ bool, args []string) {
 	}
 }
 
-// guess STATUS URL: one address guesses passwords until it is answered this.
+// guess URL: one address guesses passwords until even the right one is answered
+// with 429.
 func guess(ts *testscript.TestScript, _ bool, args []string) {
 	for n := range 100 {
-		request, err := http.NewRequest(http.MethodGet, args[1], nil)
-		ts.Check(err)
-		request.SetBasicAuth("me", fmt.Sprint(n))
-		answer, err := (&http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}).Do(request)
-		ts.Check(err)
-		answer.Body.Close()
-		if strconv.Itoa(answer.StatusCode) == args[0] {
+		if login(ts, args[0], fmt.Sprint(n)) == http.StatusTooManyRequests &&
+			login(ts, args[0], "s3cret") == http.StatusTooManyRequests {
 			return
 		}
 	}
-	ts.Fatalf("a hundred guesses, and never %s", args[0])
+	ts.Fatalf("a hundred guesses, and never too many")
+}
+
+func login(ts *testscript.TestScript, address, password string) (status int) {
+	request, err := http.NewRequest(http.MethodGet, address, nil)
+	ts.Check(err)
+	request.SetBasicAuth("me", password)
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: patience}
+	answer, err := client.Do(request)
+	ts.Check(err)
+	defer answer.Body.Close()
+	return answer.StatusCode
 }
 
 // ask is one client from an address of its own: wrong guesses are counted.
@@ -207,6 +232,10 @@ func ask(ts *testscript.TestScript, address string, header []string) (status int
 		return 0, "", err
 	}
 	defer conn.Close()
+	return askOn(conn, host, path, header)
+}
+
+func askOn(conn net.Conn, host, path string, header []string) (status int, text string, err error) {
 	if !strings.Contains(strings.Join(header, "\n"), "Host:") {
 		header = append(header, "Host: "+host)
 	}
@@ -220,8 +249,7 @@ func dial(ts *testscript.TestScript, scheme, host string) (conn net.Conn, err er
 	if scheme == "unix" {
 		conn, err = net.Dial("unix", ts.MkAbs(host))
 	} else {
-		from := net.IPv4(127, byte(rand.IntN(256)), byte(rand.IntN(256)), 2)
-		conn, err = (&net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}).Dial("tcp", host)
+		conn, err = fromAnywhere(host).Dial("tcp", host)
 	}
 	if err != nil {
 		return nil, err
@@ -237,6 +265,16 @@ func dial(ts *testscript.TestScript, scheme, host string) (conn net.Conn, err er
 		config.Certificates = []tls.Certificate{pair}
 	}
 	return tls.Client(conn, config), nil
+}
+
+// fromAnywhere dials IPv4 loopback from a loopback address that is like no
+// other.
+func fromAnywhere(host string) *net.Dialer {
+	if strings.HasPrefix(host, "[") {
+		return &net.Dialer{}
+	}
+	from := net.IPv4(127, byte(rand.IntN(256)), byte(rand.IntN(256)), 2)
+	return &net.Dialer{LocalAddr: &net.TCPAddr{IP: from}}
 }
 
 // answer reads what comes of an upgrade.
