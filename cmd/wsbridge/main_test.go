@@ -12,6 +12,13 @@ import (
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
+// scriptsPatience is for all scripts, which share the machine with the tests of
+// other packages; it ends before go test's own ten minutes.
+const scriptsPatience = 8 * time.Minute
+
+// quickExit spares each process under the race detector its last second.
+const quickExit = "atexit_sleep_ms=10"
+
 // TestMain makes wsbridge a command of the scripts, and fails on goroutines
 // that outlive the tests.
 func TestMain(m *testing.M) {
@@ -38,7 +45,7 @@ func TestScript(t *testing.T) {
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
 		RequireUniqueNames:  true,
-		Deadline:            time.Now().Add(4 * patience),
+		Deadline:            time.Now().Add(scriptsPatience),
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits":       exits,
 			"start":       start,
@@ -67,6 +74,7 @@ func TestScript(t *testing.T) {
 			"nowait":      nowait,
 		},
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", quickExit)
 			env.Values[bridgeKey{}] = new(process)
 			return nil
 		},

@@ -106,7 +106,7 @@ func start(ts *testscript.TestScript, _ bool, args []string) {
 	p.text.Reset()
 	p.cmd = exec.Command("wsbridge", args...)
 	p.cmd.Dir = ts.MkAbs(".")
-	p.cmd.Env = append(os.Environ(), scriptEnv(ts)...)
+	p.cmd.Env = append(append(os.Environ(), "GORACE="+quickExit), scriptEnv(ts)...)
 	p.cmd.Stderr = p
 	ts.Check(p.cmd.Start())
 	go p.wait()
