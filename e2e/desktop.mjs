@@ -18,7 +18,7 @@ try {
 }
 
 async function use(page) {
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(90000);
   page.on('console', (message) => console.error(`page: ${message.text()}`));
   page.on('pageerror', (error) => console.error(`page: ${error}`));
   try {
