@@ -14,7 +14,7 @@ import (
 )
 
 // patience is how long any one thing may take before a test gives up.
-const patience = time.Minute
+const patience = 4 * time.Minute
 
 // process is a real program. It ends with its test at the latest: its whole
 // process group gets SIGTERM, then SIGKILL. What it said is shown when the
