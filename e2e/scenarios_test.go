@@ -360,14 +360,19 @@ func (c *talker) secure() { c.dial(&tls.Config{InsecureSkipVerify: true}) }
 // milliseconds are what no two recordings have in common.
 var milliseconds = regexp.MustCompile(`'([{}])\d+[{}]`)
 
-// recording notes the one recording there is, once it is complete.
+// recording notes the one recording there is, once it is complete: wsbridge's
+// has its end from the start, so it must have a frame, too.
 func (c *talker) recording() {
-	var files []string
-	eventually(c.t, "the recording has its end", func() bool {
-		files, _ = filepath.Glob(c.dir + "/rec.*")
-		return len(files) == 1 && strings.HasSuffix(string(read(c.t, files[0])), "'EOF'];\n")
+	var text string
+	eventually(c.t, "the recording has a frame and its end", func() bool {
+		files, _ := filepath.Glob(c.dir + "/rec.*")
+		if len(files) != 1 {
+			return false
+		}
+		text = string(read(c.t, files[0]))
+		return milliseconds.MatchString(text) && strings.HasSuffix(text, "'EOF'];\n")
 	})
-	c.note("%s", milliseconds.ReplaceAllString(string(read(c.t, files[0])), "'${1}MS$1"))
+	c.note("%s", milliseconds.ReplaceAllString(text, "'${1}MS$1"))
 }
 
 // settings are the summary's lines, from the first to the last.
