@@ -33,9 +33,10 @@ policy:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.
 record:
 wrap:         golang.org/x/sys
 logs:
-bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       frame message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
 cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+message:      frame github.com/gobwas/ws
 bench:        golang.org/x/sys
 e2e:
 `

@@ -23,10 +23,13 @@ type Target interface {
 	String() string
 }
 
-// Route is where an upgrade goes, and who asks, as far as that is known.
+// Route is where an upgrade goes, and who asks, as far as that is known. One of
+// Target, Service and Relay is set.
 type Route struct {
-	Target Target
-	User   string // for the log
+	Target  Target  // bytes: a stream session
+	Service Service // messages
+	Relay   Relay   // the handshake and all that follows
+	User    string  // for the log
 }
 
 // Limits bound what clients may take. A zero field means its default.
@@ -143,6 +146,7 @@ func (s *Server) start() {
 	s.limits = s.Limits.withDefaults()
 	s.ctx, s.quit = context.WithCancel(context.Background())
 	s.sessions = newSessions(s.limits.Sessions, s.limits.SessionsPerIP)
+	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()
 	s.web = s.newWeb()
 	s.fronts.Go(func() { s.web.Serve(s.handoff) })

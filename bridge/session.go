@@ -187,11 +187,16 @@ func (s *session) finish() {
 }
 
 func (s *session) logEnd() {
-	why := s.why()
-	s.log.Info("session ended",
-		"client", s.id.addr, "user", s.id.user, "target", s.to.String(), "path", s.id.path, "subprotocol", s.id.subprotocol,
-		"to_target", s.toTarget.Load(), "to_client", s.toClient.Load(),
-		"duration", time.Since(s.start).Round(time.Millisecond), "dial", s.dialTime.Round(time.Microsecond),
+	how := Ending{ToTarget: s.toTarget.Load(), ToClient: s.toClient.Load(), Dial: s.dialTime}
+	s.server.logEnd(s.id, s.to.String(), s.start, how, s.why())
+}
+
+// logEnd writes a session's one log line.
+func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending, why ending) {
+	s.log().Info("session ended",
+		"client", id.addr, "user", id.user, "target", target, "path", id.path, "subprotocol", id.subprotocol,
+		"to_target", how.ToTarget, "to_client", how.ToClient,
+		"duration", time.Since(start).Round(time.Millisecond), "dial", how.Dial.Round(time.Microsecond),
 		"code", int(why.code), "by", why.by, "reason", why.reason)
 }
 

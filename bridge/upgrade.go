@@ -61,30 +61,44 @@ func validKey(key string) bool {
 // upgrade answers the opening handshake and starts the session.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	subprotocol, route, refusal := s.decide(r)
+	var release func()
 	if refusal == nil {
-		var release func()
-		if release, refusal = s.sessions.admit(r.RemoteAddr); refusal == nil {
-			id := clientID{addr: r.RemoteAddr, user: route.User, path: s.pathForLog(r), subprotocol: subprotocol}
-			s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
-			return
-		}
+		release, refusal = s.sessions.admit(r.RemoteAddr)
 	}
-	s.refuse(w, r, refusal)
+	switch {
+	case refusal != nil:
+		s.refuse(w, r, refusal)
+	case route.Relay != nil:
+		s.relay(w, r, route, release)
+	case route.Service != nil:
+		s.visit(w, r, route, release)
+	default:
+		id := s.clientID(r, route.User, subprotocol)
+		s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
+	}
 }
 
-// decide is everything that can say no before the handshake is answered.
+func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
+	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol}
+}
+
+// decide is everything that can say no before the handshake is answered, but
+// for what the target says of it.
 func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refusal *Refusal) {
 	if refusal = checkUpgrade(r); refusal != nil {
 		return "", Route{}, refusal
+	}
+	route, err := s.Route(r)
+	if err != nil {
+		return "", Route{}, asRefusal(err)
+	}
+	if route.Target == nil { // the service or the backend chooses
+		return "", route, nil
 	}
 	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
 	if !ok {
 		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
 		return "", Route{}, &Refusal{Status: http.StatusBadRequest, Reason: reason}
-	}
-	route, err := s.Route(r)
-	if err != nil {
-		return "", Route{}, asRefusal(err)
 	}
 	return subprotocol, route, nil
 }
@@ -92,21 +106,32 @@ func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refus
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
-	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
+	conn, early, err := s.answer(w, r, session.id.subprotocol)
+	if err != nil {
+		session.release()
+		return
+	}
+	session.client, session.early = conn, early
+	session.from = newSource(session.client, &s.buffers)
+	session.out = &frameWriter{conn: session.client}
+	session.log, session.start = s.log(), time.Now()
+	session.mode = s.modeFor(session.id.subprotocol)
+	session.release = s.sessions.enter(session, session.release)
+	session.open()
+}
+
+// answer sends the 101 and returns the client's own connection, with the bytes
+// that came along with its handshake.
+func (s *Server) answer(w http.ResponseWriter, r *http.Request, subprotocol string) (net.Conn, []byte, error) {
+	conn, early, err := answer(w, r, subprotocol, s.limits.HeaderTimeout)
 	if err != nil {
 		s.log().Debug("client left during the handshake", "client", r.RemoteAddr, "err", err)
 		if conn != nil {
 			conn.Close()
 		}
-		session.release()
-		return
+		return nil, nil, err
 	}
-	session.client, session.early = s.tap(conn, clientGlyphs), early
-	session.from = newSource(session.client, &s.buffers)
-	session.out = &frameWriter{conn: session.client}
-	session.log, session.start = s.log(), time.Now()
-	session.mode = s.modeFor(session.id.subprotocol)
-	s.sessions.start(session)
+	return s.tap(conn, clientGlyphs), early, nil
 }
 
 func (s *Server) modeFor(subprotocol string) mode {
