@@ -60,16 +60,26 @@ func validKey(key string) bool {
 
 // upgrade answers the opening handshake and starts the session.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	subprotocol, route, refusal := s.decide(r)
-	if refusal == nil {
-		var release func()
-		if release, refusal = s.sessions.admit(r.RemoteAddr); refusal == nil {
-			id := clientID{addr: r.RemoteAddr, user: route.User, path: s.pathForLog(r), subprotocol: subprotocol}
-			s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
-			return
-		}
+	session, refusal := s.admit(r)
+	if refusal != nil {
+		s.refuse(w, r, refusal)
+		return
 	}
-	s.refuse(w, r, refusal)
+	s.begin(w, r, session)
+}
+
+// admit gives an upgrade its session, which holds a slot, or says why not.
+func (s *Server) admit(r *http.Request) (*session, *Refusal) {
+	subprotocol, route, refusal := s.decide(r)
+	if refusal != nil {
+		return nil, refusal
+	}
+	release, refusal := s.sessions.admit(r.RemoteAddr)
+	if refusal != nil {
+		return nil, refusal
+	}
+	id := clientID{addr: r.RemoteAddr, user: route.User, path: s.pathForLog(r), subprotocol: subprotocol}
+	return &session{server: s, to: route.Target, release: release, id: id}, nil
 }
 
 // decide is everything that can say no before the handshake is answered.
@@ -81,6 +91,9 @@ func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refus
 	if !ok {
 		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
 		return "", Route{}, &Refusal{Status: http.StatusBadRequest, Reason: reason}
+	}
+	if refusal := refusalOf(r); refusal != nil {
+		return "", Route{}, refusal
 	}
 	route, err := s.Route(r)
 	if err != nil {
@@ -94,13 +107,23 @@ func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refus
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
 	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
 	if err != nil {
-		s.log().Debug("client left during the handshake", "client", r.RemoteAddr, "err", err)
-		if conn != nil {
-			conn.Close()
-		}
-		session.release()
+		s.left(session, conn, err)
 		return
 	}
+	s.launch(session, conn, early)
+}
+
+// left is all of a session whose client did not take the 101.
+func (s *Server) left(session *session, conn net.Conn, err error) {
+	s.log().Debug("client left during the handshake", "client", session.id.addr, "err", err)
+	if conn != nil {
+		conn.Close()
+	}
+	session.release()
+}
+
+// launch starts an admitted session on the client's connection.
+func (s *Server) launch(session *session, conn net.Conn, early []byte) {
 	session.client, session.early = s.tap(conn, clientGlyphs), early
 	session.from = newSource(session.client, &s.buffers)
 	session.out = &frameWriter{conn: session.client}
@@ -146,6 +169,8 @@ func unwrap(conn net.Conn) (net.Conn, []byte) {
 	switch c := conn.(type) {
 	case *sniff.Conn:
 		return c.Detach()
+	case *prefixed:
+		return c.Conn, c.rest
 	case *tls.Conn:
 		return &secureConn{c, c.NetConn().(*transport)}, nil
 	}
