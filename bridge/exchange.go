@@ -36,12 +36,14 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 		return
 	}
 	x := &exchange{server: s, visit: visit, start: time.Now(), id: s.clientID(r, route.User, visit.Subprotocol())}
-	conn, early, err := s.answer(w, r, visit.Subprotocol())
+	conn, early, err := answer(w, r, visit.Subprotocol(), s.limits.HeaderTimeout)
 	if err != nil {
+		s.left(x.id, conn, err)
 		visit.Leave()
 		release()
 		return
 	}
+	conn = s.tap(conn, clientGlyphs)
 	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))
 	x.leave = s.sessions.enter(x, release)
 	go x.run()

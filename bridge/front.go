@@ -27,7 +27,16 @@ func (s *Server) serveConn(raw net.Conn) {
 		conn.Close()
 		conn = nil
 	}
-	if conn == nil || !s.handoff.give(conn) {
+	if conn == nil {
+		s.conns.Add(-1)
+		return
+	}
+	if plain, ok := conn.(*sniff.Conn); ok {
+		if conn = s.direct(plain); conn == nil {
+			return
+		}
+	}
+	if !s.handoff.give(conn) {
 		s.conns.Add(-1)
 	}
 }
@@ -168,6 +177,7 @@ func (s *Server) newWeb() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headBytes - 4096, // net/http adds 4096 of its own
 		ErrorLog:          slogAsLog(s.log()),
+		ConnContext:       withDecision,
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateClosed || state == http.StateHijacked {
 				s.conns.Add(-1)

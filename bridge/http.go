@@ -19,18 +19,21 @@ const (
 
 // serveHTTP answers one request, or turns it into a session.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
-	lines := 0
-	for _, values := range r.Header {
-		lines += len(values)
-	}
 	switch {
-	case lines > headLines:
+	case headerLines(r.Header) > headLines:
 		s.refuse(w, r, &Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"})
 	case isUpgrade(r):
 		s.upgrade(w, r)
 	default:
 		s.plain(&patient{w, http.NewResponseController(w)}, r)
 	}
+}
+
+func headerLines(h http.Header) (lines int) {
+	for _, values := range h {
+		lines += len(values)
+	}
+	return lines
 }
 
 // plain answers a request that is no upgrade. A body nobody asked for has as

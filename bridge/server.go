@@ -85,6 +85,7 @@ type Server struct {
 	conns    atomic.Int64   // connections that are no session (yet)
 	fronts   sync.WaitGroup // accept loops, serveConn, the HTTP server
 	counters counters
+	heads    heads
 	buffers  buffers
 	pipes    pipes
 }

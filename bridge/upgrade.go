@@ -11,8 +11,6 @@ import (
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
-
-	"github.com/wsbridge/wsbridge/sniff"
 )
 
 // isUpgrade tells whether r asks for a WebSocket, rightly or not.
@@ -60,78 +58,97 @@ func validKey(key string) bool {
 
 // upgrade answers the opening handshake and starts the session.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	subprotocol, route, refusal := s.decide(r)
-	var release func()
-	if refusal == nil {
-		release, refusal = s.sessions.admit(r.RemoteAddr)
+	d := decisionOf(r)
+	if d == nil {
+		d = s.decide(r)
 	}
+	release := s.admit(r, d)
 	switch {
-	case refusal != nil:
-		s.refuse(w, r, refusal)
-	case route.Relay != nil:
-		s.relay(w, r, route, release)
-	case route.Service != nil:
-		s.visit(w, r, route, release)
+	case d.refusal != nil:
+		s.refuse(w, r, d.refusal)
+	case d.route.Relay != nil:
+		s.relay(w, r, d.route, release)
+	case d.route.Service != nil:
+		s.visit(w, r, d.route, release)
 	default:
-		id := s.clientID(r, route.User, subprotocol)
-		s.begin(w, r, &session{server: s, to: route.Target, release: release, id: id})
+		s.begin(w, r, s.newSession(r, d, release))
 	}
+}
+
+// decision is what becomes of an upgrade.
+type decision struct {
+	subprotocol string // of a stream session; services and relays choose their own
+	route       Route
+	refusal     *Refusal // nil: go ahead
+}
+
+// decide is everything that can say no before the handshake is answered, but
+// for slots and for what the target says of it.
+func (s *Server) decide(r *http.Request) *decision {
+	if refusal := checkUpgrade(r); refusal != nil {
+		return &decision{refusal: refusal}
+	}
+	route, err := s.Route(r)
+	if err != nil {
+		return &decision{refusal: asRefusal(err)}
+	}
+	if route.Target == nil {
+		return &decision{route: route}
+	}
+	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
+	if !ok {
+		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
+		return &decision{refusal: &Refusal{Status: http.StatusBadRequest, Reason: reason}}
+	}
+	return &decision{subprotocol: subprotocol, route: route}
+}
+
+// admit takes a slot, or makes the decision a refusal.
+func (s *Server) admit(r *http.Request, d *decision) (release func()) {
+	if d.refusal == nil {
+		release, d.refusal = s.sessions.admit(r.RemoteAddr)
+	}
+	return release
 }
 
 func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
 	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol}
 }
 
-// decide is everything that can say no before the handshake is answered, but
-// for what the target says of it.
-func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refusal *Refusal) {
-	if refusal = checkUpgrade(r); refusal != nil {
-		return "", Route{}, refusal
-	}
-	route, err := s.Route(r)
-	if err != nil {
-		return "", Route{}, asRefusal(err)
-	}
-	if route.Target == nil { // the service or the backend chooses
-		return "", route, nil
-	}
-	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
-	if !ok {
-		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
-		return "", Route{}, &Refusal{Status: http.StatusBadRequest, Reason: reason}
-	}
-	return subprotocol, route, nil
+// newSession is the stream session of an upgrade that has its slot.
+func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
+	return &session{server: s, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
-	conn, early, err := s.answer(w, r, session.id.subprotocol)
+	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
 	if err != nil {
+		s.left(session.id, conn, err)
 		session.release()
 		return
 	}
-	session.client, session.early = conn, early
+	s.launch(session, conn, early)
+}
+
+// left is all of a client that did not take the 101.
+func (s *Server) left(id clientID, conn net.Conn, err error) {
+	s.log().Debug("client left during the handshake", "client", id.addr, "err", err)
+	if conn != nil {
+		conn.Close()
+	}
+}
+
+// launch starts an admitted session on the client's connection.
+func (s *Server) launch(session *session, conn net.Conn, early []byte) {
+	session.client, session.early = s.tap(conn, clientGlyphs), early
 	session.from = newSource(session.client, &s.buffers)
 	session.out = &frameWriter{conn: session.client}
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)
 	session.release = s.sessions.enter(session, session.release)
 	session.open()
-}
-
-// answer sends the 101 and returns the client's own connection, with the bytes
-// that came along with its handshake.
-func (s *Server) answer(w http.ResponseWriter, r *http.Request, subprotocol string) (net.Conn, []byte, error) {
-	conn, early, err := answer(w, r, subprotocol, s.limits.HeaderTimeout)
-	if err != nil {
-		s.log().Debug("client left during the handshake", "client", r.RemoteAddr, "err", err)
-		if conn != nil {
-			conn.Close()
-		}
-		return nil, nil, err
-	}
-	return s.tap(conn, clientGlyphs), early, nil
 }
 
 func (s *Server) modeFor(subprotocol string) mode {
@@ -169,7 +186,7 @@ func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout 
 // sniffing and HTTP needed, and the bytes left in them.
 func unwrap(conn net.Conn) (net.Conn, []byte) {
 	switch c := conn.(type) {
-	case *sniff.Conn:
+	case interface{ Detach() (net.Conn, []byte) }:
 		return c.Detach()
 	case *tls.Conn:
 		return &secureConn{c, c.NetConn().(*transport)}, nil

@@ -1,0 +1,171 @@
+package bridge
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha1"
+	"encoding/base64"
+	"errors"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"sync"
+
+	"github.com/wsbridge/wsbridge/sniff"
+)
+
+// direct answers a WebSocket upgrade whose head has come in one piece, without
+// the HTTP server and its goroutines: that is what most sessions begin with.
+// It returns nil when it did. Anything else it leaves as it is, for the HTTP
+// server to answer: a refusal too, which keeps its one form, and what needs
+// more than bytes.
+func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
+	raw, unread := sniffed.Detach()
+	conn := &prefixed{raw, unread}
+	r, rest := s.heads.read(unread)
+	if r == nil || headerLines(r.Header) > headLines || !isUpgrade(r) || checkUpgrade(r) != nil {
+		return conn
+	}
+	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, raw.LocalAddr()))
+	defer cancel()
+	r = r.WithContext(ctx)
+	r.RemoteAddr = raw.RemoteAddr().String()
+	d := s.decideCalmly(r)
+	var release func()
+	if d.route.Target != nil {
+		release = s.admit(r, d)
+	}
+	if d.refusal != nil || d.route.Target == nil {
+		return &decided{conn, d}
+	}
+	s.conns.Add(-1)
+	session := s.newSession(r, d, release)
+	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d.subprotocol)); err != nil {
+		s.left(session.id, raw, err)
+		release()
+		return nil
+	}
+	s.launch(session, raw, rest)
+	return nil
+}
+
+// decideCalmly makes a refusal of a panic in Route: net/http, which is not there
+// to do so, would not have let one request take every session along.
+func (s *Server) decideCalmly(r *http.Request) (d *decision) {
+	defer func() {
+		if why := recover(); why != nil {
+			s.log().Error("panic while choosing a target", "client", r.RemoteAddr, "panic", why, "stack", string(debug.Stack()))
+			d = &decision{refusal: asRefusal(errPanic)}
+		}
+	}()
+	return s.decide(r)
+}
+
+var errPanic = errors.New("panic")
+
+// decided is a connection whose first upgrade was decided on already: it is not
+// to be asked for twice.
+type decided struct {
+	*prefixed
+	decision *decision
+}
+
+type decidedKey struct{}
+
+// withDecision is for http.Server.ConnContext.
+func withDecision(ctx context.Context, conn net.Conn) context.Context {
+	if c, ok := conn.(*decided); ok {
+		return context.WithValue(ctx, decidedKey{}, c)
+	}
+	return ctx
+}
+
+// decisionOf is what was decided on before, once; nil: nothing.
+func decisionOf(r *http.Request) *decision {
+	c, ok := r.Context().Value(decidedKey{}).(*decided)
+	if !ok {
+		return nil
+	}
+	d := c.decision
+	c.decision = nil
+	return d
+}
+
+// guid is what makes an accept key of a client's key (RFC 6455, 1.3).
+const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+// switching is the 101 answer.
+func switching(key, subprotocol string) []byte {
+	accept := sha1.Sum([]byte(key + guid))
+	b := make([]byte, 0, 256)
+	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+	b = base64.StdEncoding.AppendEncode(b, accept[:])
+	if subprotocol != "" {
+		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), subprotocol...)
+	}
+	return append(b, "\r\n\r\n"...)
+}
+
+// heads parses request heads that need no second look.
+type heads struct{ pool sync.Pool }
+
+type headReader struct {
+	from bytes.Reader
+	in   *bufio.Reader
+}
+
+// read returns the request whose head p starts with, and what follows it. It is
+// nil for a head that has not come to its end, and for one that is odd in any
+// way: bytes other than printable ASCII, bare line feeds, not exactly one Host.
+// The HTTP server looks at more than http.ReadRequest does, and knows best.
+func (h *heads) read(p []byte) (r *http.Request, rest []byte) {
+	end := bytes.Index(p, []byte("\r\n\r\n")) + 4
+	if end < 4 || !bytes.HasPrefix(p, []byte("GET /")) || !plainHead(p[:end]) {
+		return nil, nil
+	}
+	reader, ok := h.pool.Get().(*headReader)
+	if !ok {
+		reader = &headReader{in: bufio.NewReader(nil)}
+	}
+	reader.from.Reset(p[:end])
+	reader.in.Reset(&reader.from)
+	r, err := http.ReadRequest(reader.in)
+	reader.from.Reset(nil)
+	h.pool.Put(reader)
+	if err != nil || r.Body != http.NoBody {
+		return nil, nil
+	}
+	return r, p[end:]
+}
+
+// plainHead tells whether a head has nothing in it that needs a strict eye.
+func plainHead(head []byte) bool {
+	hosts := 0
+	for len(head) > 0 {
+		line, rest, _ := bytes.Cut(head, []byte("\r\n"))
+		for _, c := range line {
+			if c < ' ' || c > '~' {
+				return false
+			}
+		}
+		if name, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(name, []byte("Host")) {
+			if hosts++; !plainHost(bytes.TrimSpace(value)) {
+				return false
+			}
+		}
+		head = rest
+	}
+	return hosts == 1
+}
+
+// plainHost tells whether a Host is a name or an address, with a port or not.
+func plainHost(host []byte) bool {
+	for _, c := range host {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && bytes.IndexByte([]byte("-._:[]"), c) < 0 {
+			return false
+		}
+	}
+	return len(host) > 0
+}
