@@ -24,7 +24,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	raw, unread := sniffed.Detach()
 	conn := &prefixed{raw, unread}
 	r, rest := s.heads.read(unread)
-	if r == nil || headerLines(r.Header) > headLines || !isUpgrade(r) || checkUpgrade(r) != nil {
+	if r == nil || headerLines(r.Header) > headLines || !isUpgrade(r) || checkUpgrade(r) != nil || checkVersion(r) != nil {
 		return conn
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, raw.LocalAddr()))

@@ -135,8 +135,8 @@ func (p *pieces) Release() { p.pool.put(p.lent) }
 
 // relay hands the handshake to the target, and waits until all is over.
 func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, release func()) {
-	ctx, cancel := context.WithCancel(r.Context())
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(r.Context())
+	defer cancel(nil)
 	defer s.sessions.enter(&relayed{cancel}, release)()
 	id, start := s.clientID(r, route.User, ""), time.Now()
 	how := route.Relay.Relay(w, r.WithContext(ctx))
@@ -144,7 +144,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, rele
 }
 
 // relayed is a relay, to those who stop sessions.
-type relayed struct{ cancel context.CancelFunc }
+type relayed struct{ cancel context.CancelCauseFunc }
 
-func (r *relayed) stop(ending) { r.cancel() }
-func (r *relayed) cut()        { r.cancel() }
+func (r *relayed) stop(why ending) { r.cancel(errors.New(why.reason)) }
+func (r *relayed) cut()            { r.stop(endShutdown) }

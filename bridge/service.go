@@ -30,7 +30,7 @@ type Visit interface {
 }
 
 // Relay is a target that answers handshakes itself. The context of r ends when
-// the bridge shuts down.
+// the bridge shuts down, and its cause says so.
 type Relay interface {
 	Relay(w http.ResponseWriter, r *http.Request) Ending
 	String() string

@@ -28,27 +28,38 @@ func headerHas(h http.Header, name, token string) (found bool) {
 	return found
 }
 
-// checkUpgrade holds the client's opening handshake against RFC 6455, 4.2.1.
+// checkUpgrade holds the client's opening handshake against what HTTP itself
+// asks of it; a relay's target looks at the rest.
 func checkUpgrade(r *http.Request) *Refusal {
-	bad := func(reason string) *Refusal { return &Refusal{Status: http.StatusBadRequest, Reason: reason} }
-	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
 	switch {
 	case r.Method != http.MethodGet:
 		return &Refusal{Status: http.StatusMethodNotAllowed, Reason: "a WebSocket upgrade must be a GET request"}
 	case !r.ProtoAtLeast(1, 1):
 		return &Refusal{Status: http.StatusHTTPVersionNotSupported, Reason: "a WebSocket upgrade needs HTTP/1.1"}
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return bad("a WebSocket upgrade must not carry a body")
+		return badUpgrade("a WebSocket upgrade must not carry a body")
 	case !headerHas(r.Header, "Connection", "upgrade"):
-		return bad("header 'Connection: Upgrade' is missing")
+		return badUpgrade("header 'Connection: Upgrade' is missing")
+	}
+	return nil
+}
+
+// checkVersion holds the handshake against RFC 6455, 4.2.1.
+func checkVersion(r *http.Request) *Refusal {
+	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
+	switch {
 	case len(versions) == 0:
-		return bad("header 'Sec-WebSocket-Version: 13' is missing")
+		return badUpgrade("header 'Sec-WebSocket-Version: 13' is missing")
 	case len(versions) > 1 || versions[0] != "13":
 		return &Refusal{Status: http.StatusUpgradeRequired, Reason: "this server speaks WebSocket version 13 only"}
 	case len(keys) != 1 || !validKey(keys[0]):
-		return bad("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
+		return badUpgrade("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
 	}
 	return nil
+}
+
+func badUpgrade(reason string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Reason: reason}
 }
 
 func validKey(key string) bool {
@@ -91,6 +102,12 @@ func (s *Server) decide(r *http.Request) *decision {
 	route, err := s.Route(r)
 	if err != nil {
 		return &decision{refusal: asRefusal(err)}
+	}
+	if route.Relay != nil {
+		return &decision{route: route}
+	}
+	if refusal := checkVersion(r); refusal != nil {
+		return &decision{refusal: refusal}
 	}
 	if route.Target == nil {
 		return &decision{route: route}

@@ -81,11 +81,11 @@ func (c *Config) checkCompanions() error {
 		{"--web-auth", c.WebAuth, "--web", c.Web != ""},
 		{"--legacy-syslog", c.OldSyslog, "--syslog", c.Syslog != ""},
 		{"--cafile", c.CAFile != "", "--verify-client", c.VerifyClient},
-		{"--target-ca", c.TargetCA != "", "--ssl-target", c.SSLTarget},
-		{"--target-insecure", c.TargetInsecure, "--ssl-target", c.SSLTarget},
-		{"--target-cert", c.TargetCert != "", "--ssl-target", c.SSLTarget},
+		{"--target-ca", c.TargetCA != "", "--ssl-target", c.mayTLS()},
+		{"--target-insecure", c.TargetInsecure, "--ssl-target", c.mayTLS()},
+		{"--target-cert", c.TargetCert != "", "--ssl-target", c.mayTLS()},
+		{"--target-name", c.TargetName != "", "--ssl-target", c.mayTLS()},
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
-		{"--target-name", c.TargetName != "", "--ssl-target", c.SSLTarget},
 		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
 	} {
 		if pair.set && !pair.there {
@@ -93,6 +93,11 @@ func (c *Config) checkCompanions() error {
 		}
 	}
 	return nil
+}
+
+// mayTLS tells whether TLS is spoken to a target, as far as this room knows.
+func (c *Config) mayTLS() bool {
+	return c.SSLTarget || HasScheme(c.Target) || len(c.Routes) > 0 || len(c.WebSockets) > 0
 }
 
 // checkChoices refuses options that contradict each other.
