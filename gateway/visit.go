@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 	"time"
 
 	"github.com/gobwas/ws"
@@ -80,14 +81,16 @@ func (v *Visit) Serve(client *message.Conn) Ending {
 // carry returns how the session ended, when both directions have.
 func (v *Visit) carry() Ending {
 	ends := make(chan ending, 2)
-	go func() {
+	var toClient sync.WaitGroup
+	toClient.Go(func() {
 		end := v.toClient().run()
+		ends <- end // before the other direction can end of it
 		v.releaseClient(end)
-		ends <- end
-	}()
+	})
 	end := v.toTarget().run()
-	v.releaseTarget(end)
 	ends <- end
+	v.releaseTarget(end)
+	toClient.Wait()
 	one, other := <-ends, <-ends
 	if one.weak && !other.weak {
 		one = other
