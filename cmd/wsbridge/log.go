@@ -33,7 +33,8 @@ type summary struct {
 	listen      []string // with the ports the system picked
 	listenLines []string // websockify's words for the same
 	target      string
-	web         string // empty: no files
+	routes      []string // besides the target: "/chat to ws://..."
+	web         string   // empty: no files
 	fileOnly    bool
 	tls         bool
 	tlsOnly     bool
@@ -62,6 +63,9 @@ func (s summary) lines() []string {
 	if s.record != "" {
 		lines = append(lines, "  - Recording to '"+s.record+".*'")
 	}
+	for _, route := range s.routes {
+		lines = append(lines, "  - Route "+route)
+	}
 	for _, address := range s.listen {
 		lines = append(lines, fmt.Sprintf("  - proxying from %s to %s", address, s.target))
 	}
@@ -73,7 +77,7 @@ func (s summary) lines() []string {
 func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
 	switch {
 	case c.LogFormat == "json":
-		log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
+		log.Info("listening", "listen", s.listen, "target", s.target, "routes", s.routes, "web", s.web,
 			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
 	case c.LogFile != "" || c.Syslog != "":
 		for _, line := range s.lines() {

@@ -31,6 +31,8 @@ func rootCommand(args, environ []string) *cobra.Command {
 		return bridgeCommand(cmd, args, environ)
 	}
 	root.AddCommand(
+		checkCommand(environ),
+		connectCommand(),
 		demoCommand(),
 		exportCommand(),
 		manCommand(),
