@@ -32,8 +32,9 @@ target:       golang.org/x/sys
 policy:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
 record:
 wrap:         golang.org/x/sys
+loop:         golang.org/x/sys
 logs:
-bridge:       frame sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       frame loop sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
 cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 bench:        golang.org/x/sys

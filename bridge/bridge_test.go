@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,26 @@ import (
 	"github.com/wsbridge/wsbridge/frame"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(overPumps{m}) }
+
+// overPumps runs every test once for each way of carrying sessions.
+type overPumps struct{ m *testing.M }
+
+// pumps are those ways; pump is the one that startRig's servers have now.
+var (
+	pumps = map[Pump]string{PumpAuto: "a loop", PumpGoroutines: "goroutines"}
+	pump  Pump
+)
+
+func (o overPumps) Run() int {
+	for _, pump = range []Pump{PumpAuto, PumpGoroutines} {
+		if code := o.m.Run(); code != 0 {
+			fmt.Fprintf(os.Stderr, "that was with sessions carried by %s\n", pumps[pump])
+			return code
+		}
+	}
+	return 0
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
@@ -72,6 +92,7 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
 	r.server = &Server{
 		Route: to(dialTo{targets.Addr()}),
+		Pump:  pump,
 		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if set != nil {

@@ -69,6 +69,8 @@ type Server struct {
 	LogPath func(path string) string
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
+	// Pump is how sessions are carried.
+	Pump Pump
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 
@@ -85,7 +87,19 @@ type Server struct {
 	heads    heads
 	buffers  buffers
 	pipes    pipes
+	loops    loops
 }
+
+// Pump is how a session's bytes are carried.
+type Pump uint8
+
+const (
+	// PumpAuto is an event loop where the system and both sides of the session
+	// allow, and goroutines elsewhere.
+	PumpAuto Pump = iota
+	// PumpGoroutines is two goroutines for every session.
+	PumpGoroutines
+)
 
 // Refusal is an answer given instead of a session.
 type Refusal struct {
@@ -170,6 +184,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = webErr
 	}
 	s.fronts.Wait()
+	s.loops.close()
 	s.pipes.close()
 	return err
 }
