@@ -78,7 +78,15 @@ func startRig(t *testing.T, set func(*Server)) *rig {
 	return startRigTo(t, listenTCP(t), set)
 }
 
-// dialTo is a target of any network.
+// targetAt is the target that listens on a; over TCP a loop can dial it.
+func targetAt(a net.Addr) Target {
+	if a.Network() == "tcp" {
+		return named(a.String())
+	}
+	return dialTo{a}
+}
+
+// dialTo is a target of any network that only Dial can reach.
 type dialTo struct{ net.Addr }
 
 func (d dialTo) Dial(ctx context.Context) (net.Conn, error) {
@@ -91,7 +99,7 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	t.Cleanup(func() { targets.Close() })
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
 	r.server = &Server{
-		Route: to(dialTo{targets.Addr()}),
+		Route: to(targetAt(targets.Addr())),
 		Pump:  pump,
 		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"time"
 
 	"github.com/wsbridge/wsbridge/loop"
@@ -20,6 +21,7 @@ type flow struct {
 	up             upstream
 	down           downstream
 	out            outbox
+	dial           *loop.Timer // while the target is connecting
 	alarm          *loop.Timer // once the session has an ending
 	over           bool
 }
@@ -34,15 +36,25 @@ const (
 	done
 )
 
-// start takes both sockets over. It is the first thing the loop does with f.
-func (f *flow) start(client, target int) {
+// start takes both sockets over; the target's is connecting if dial is more than
+// 0, which is how long it may. It is the first thing the loop does with f.
+func (f *flow) start(client, target int, dial time.Duration) {
 	f.loop.Open(&f.client, client, f)
 	f.loop.Open(&f.target, target, f)
+	if dial > 0 {
+		f.connect(dial)
+	} else {
+		f.begin()
+	}
+	f.settle()
+}
+
+// begin is when there is a target.
+func (f *flow) begin() {
 	f.s.watch = startWatch(f.s, f.ping, func(d time.Duration, beat func()) alarm { return f.loop.AfterFunc(d, beat) })
 	early := f.s.early
 	f.s.early = nil
 	f.takeFrames(nil, early)
-	f.settle()
 }
 
 // Ready is for the loop.
@@ -54,6 +66,8 @@ func (f *flow) Ready(s *loop.Socket, can loop.Events) {
 		if can&loop.Readable != 0 {
 			f.readClient()
 		}
+	} else if f.dial != nil {
+		f.connecting()
 	} else {
 		if can&loop.Writable != 0 {
 			f.pushUp()
@@ -75,6 +89,10 @@ func (f *flow) settle() {
 		f.finish()
 		return
 	}
+	if f.dial != nil {
+		f.want(0, loop.Writable)
+		return
+	}
 	var client, target loop.Events
 	if f.up.stage != done && !f.up.waiting() {
 		client |= loop.Readable
@@ -88,6 +106,10 @@ func (f *flow) settle() {
 	if f.up.waiting() {
 		target |= loop.Writable
 	}
+	f.want(client, target)
+}
+
+func (f *flow) want(client, target loop.Events) {
 	clientErr, targetErr := f.client.Want(client), f.target.Want(target)
 	if clientErr != nil || targetErr != nil { // the system has no room for the watch
 		f.ended(endTargetFailed)
@@ -120,6 +142,7 @@ func (f *flow) expire() {
 func (f *flow) stop(why ending) {
 	f.loop.Do(func() {
 		if !f.over && f.ended(why) {
+			f.dialFailed(context.Canceled)
 			f.downEnded()
 			f.settle()
 		}
@@ -142,6 +165,9 @@ func (f *flow) finish() {
 	}
 	f.over = true
 	f.alarm.Stop()
+	if f.dial != nil {
+		f.dial.Stop()
+	}
 	f.s.watch.stop()
 	f.up.drop(f.s)
 	f.out.drop(f.s.server)

@@ -5,14 +5,17 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"golang.org/x/sys/unix"
 
 	"github.com/wsbridge/wsbridge/loop"
 )
 
-// loops are the event loops of a server, one per core, started with the first
-// session that can be carried by one.
+// loops are the event loops of a server, started with the first session that
+// can be carried by one. There is one per core but one: a loop that waits keeps
+// its processor in the runtime's eyes, and were they all kept, whoever else has
+// something to do would first have to have one taken away.
 type loops struct {
 	once sync.Once
 	all  []*loop.Loop
@@ -21,7 +24,7 @@ type loops struct {
 }
 
 func (ls *loops) start() {
-	for range runtime.GOMAXPROCS(0) {
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
 		l, err := loop.New()
 		if err != nil {
 			return // with fewer or none: goroutines carry every session
@@ -49,25 +52,51 @@ func (ls *loops) close() {
 	ls.wg.Wait()
 }
 
-// carry gives a session whose both sides are plain sockets to a loop. False:
-// it cannot, and nothing has changed.
-func (ls *loops) carry(s *session) bool {
-	if s.server.Pump != PumpAuto || s.mode == textMode {
+// open gives a session to a loop that is to dial its target too. False: it
+// cannot, and nothing has changed.
+func (ls *loops) open(s *session) bool {
+	to, ok := s.to.(starter)
+	if !ok || !s.loopable() {
 		return false
 	}
-	client, target, ok := takeOver(s.client, s.target)
+	client, ok := duplicate(s.client)
 	if !ok {
 		return false
 	}
-	l := ls.pick()
-	if l == nil {
+	target, timeout, err := to.Start()
+	if err != nil { // Dial tells why
 		unix.Close(client)
-		unix.Close(target)
 		return false
 	}
-	f := &flow{s: s, loop: l, up: upstream{frames: newUnframer(s.mode, &s.server.buffers)}}
+	return ls.take(s, client, target, timeout)
+}
+
+// carry gives a session that has its target to a loop. False: it cannot, and
+// nothing has changed.
+func (ls *loops) carry(s *session) bool {
+	if !s.loopable() {
+		return false
+	}
+	client, ok := duplicate(s.client)
+	if !ok {
+		return false
+	}
+	target, ok := duplicate(s.target)
+	if !ok {
+		unix.Close(client)
+		return false
+	}
+	return ls.take(s, client, target, 0)
+}
+
+// loopable tells whether s is of the kind that loops carry.
+func (s *session) loopable() bool { return s.server.Pump == PumpAuto && s.mode != textMode }
+
+// take gives both descriptors to a loop, or closes them; see flow.start.
+func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
+	f := &flow{s: s, loop: ls.pick(), up: upstream{frames: newUnframer(s.mode, &s.server.buffers)}}
 	s.mu.Lock()
-	if s.end != nil { // stopped meanwhile: its deadlines are set
+	if f.loop == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
 		s.mu.Unlock()
 		unix.Close(client)
 		unix.Close(target)
@@ -76,27 +105,18 @@ func (ls *loops) carry(s *session) bool {
 	conns := [...]net.Conn{s.client, s.target}
 	s.carrier = f
 	s.client, s.target, s.from, s.out = nil, nil, nil, nil
-	l.Do(func() { f.start(client, target) }) // before any stop
+	f.loop.Do(func() { f.start(client, target, dial) }) // before any stop
 	s.mu.Unlock()
 	for _, c := range conns {
-		c.Close()
+		if c != nil {
+			c.Close()
+		}
 	}
 	return true
 }
 
-// takeOver returns descriptors of two plain sockets: duplicates, because what
+// duplicate returns a descriptor of a plain socket: one of its own, because what
 // the runtime watches wakes it for every byte, and only closing ends that.
-func takeOver(client, target net.Conn) (clientFD, targetFD int, ok bool) {
-	if clientFD, ok = duplicate(client); !ok {
-		return -1, -1, false
-	}
-	if targetFD, ok = duplicate(target); !ok {
-		unix.Close(clientFD)
-		return -1, -1, false
-	}
-	return clientFD, targetFD, true
-}
-
 func duplicate(c net.Conn) (fd int, ok bool) {
 	raw := rawConn(c)
 	if raw == nil {

@@ -2,6 +2,7 @@ package bridge
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -14,8 +15,10 @@ import (
 	"time"
 
 	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
 
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/target"
 )
 
 // Plain sessions are carried by a loop unless the server says otherwise, and
@@ -194,3 +197,68 @@ func TestBulkStarvesNobody(t *testing.T) {
 type endless struct{}
 
 func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// busyTarget is a listener that leaves every further connection waiting.
+func busyTarget(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for {
+		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+// A target that does not answer is waited for as long as it says, and what the
+// client says meanwhile is read after all.
+func TestTargetDoesNotAnswer(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t), Timeout: 50 * time.Millisecond}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	client.raw(masked(ws.OpPing, true, "hello?"))
+	client.wantClose(1011, "target did not answer in time")
+	client.close(1011, "")
+	r.wantLog("session ended", "code=1011", "by=target", "did not answer")
+}
+
+func TestShutdownWhileDialling(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t)}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Shutdown(t.Context()) }()
+	client.wantClose(1001, "bridge shutting down")
+	client.close(1001, "")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	r.wantLog("session ended", "code=1001", "by=bridge")
+}
+
+// What cannot wait any longer is cut, a session that is dialling too.
+func TestCutWhileDialling(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t)}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.server.Shutdown(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+	io.Copy(io.Discard, client.conn)
+	r.wantLog("session ended", "by=bridge", "shutting down")
+}

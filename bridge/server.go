@@ -23,6 +23,12 @@ type Target interface {
 	String() string
 }
 
+// starter is a Target that can begin to connect without waiting, which an event
+// loop can do with many at once: see target.TCP.
+type starter interface {
+	Start() (fd int, timeout time.Duration, err error)
+}
+
 // Route is where an upgrade goes, and who asks, as far as that is known.
 type Route struct {
 	Target Target

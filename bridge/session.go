@@ -64,6 +64,9 @@ type clientID struct {
 // directions, each in a goroutine whose stack has not grown by the dial; the
 // last to end finishes the session.
 func (s *session) open() {
+	if s.server.loops.open(s) {
+		return
+	}
 	if err := s.dial(); err != nil {
 		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
 		s.ended(dialEnding(err))

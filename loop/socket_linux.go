@@ -1,6 +1,7 @@
 package loop
 
 import (
+	"cmp"
 	"io"
 	"unsafe"
 
@@ -54,7 +55,7 @@ func (l *Loop) Open(s *Socket, fd int, owner Owner) {
 // Want sets what the owner is told of; an error means that the system is out
 // of memory for watches.
 func (s *Socket) Want(events Events) error {
-	if events == s.wants {
+	if events == s.wants || s.loop == nil {
 		return nil
 	}
 	op := unix.EPOLL_CTL_MOD
@@ -74,15 +75,59 @@ func (s *Socket) unwatch() {
 	s.watched = false
 }
 
-// Close closes the socket; it leaves the loop with its descriptor.
+// Close closes the socket; it leaves the loop with its descriptor. Closing it
+// again, or one that was never opened, is nothing.
 func (s *Socket) Close() {
+	if s.loop == nil {
+		return
+	}
 	s.loop.sockets[s.fd] = nil
 	unix.Close(s.fd)
-	s.fd = -1
+	*s = Socket{}
 }
 
 // CloseWrite ends the sending side.
-func (s *Socket) CloseWrite() { unix.Shutdown(s.fd, unix.SHUT_WR) }
+func (s *Socket) CloseWrite() {
+	if s.loop != nil {
+		unix.Shutdown(s.fd, unix.SHUT_WR)
+	}
+}
+
+// Connected tells how connecting goes; an error is its end.
+func (s *Socket) Connected() (bool, error) {
+	if errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || errno != 0 {
+		return false, cmp.Or(err, error(unix.Errno(errno)))
+	}
+	peer, err := unix.Getpeername(s.fd)
+	if err == unix.ENOTCONN {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	if isOwn(s.fd, peer) {
+		return false, unix.ECONNREFUSED
+	}
+	return true, nil
+}
+
+// isOwn tells whether a socket is connected to itself: where nobody listens on
+// a port of the range that connecting takes its own ports from, it can be.
+func isOwn(fd int, peer unix.Sockaddr) bool {
+	own, err := unix.Getsockname(fd)
+	if err != nil {
+		return false
+	}
+	switch peer := peer.(type) {
+	case *unix.SockaddrInet4:
+		own, ok := own.(*unix.SockaddrInet4)
+		return ok && own.Port == peer.Port && own.Addr == peer.Addr
+	case *unix.SockaddrInet6:
+		own, ok := own.(*unix.SockaddrInet6)
+		return ok && own.Port == peer.Port && own.Addr == peer.Addr
+	}
+	return false
+}
 
 // Read reads once. The stream's end is io.EOF.
 func (s *Socket) Read(p []byte) (int, error) {
