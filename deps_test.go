@@ -32,8 +32,9 @@ target:       golang.org/x/sys
 policy:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
 record:
 wrap:         golang.org/x/sys
+loop:         golang.org/x/sys
 logs:
-bridge:       frame message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
 cmd/wsbridge: bridge check config connect content demo gateway hub hub/fme hub/nats listen logs man message passthrough policy record route target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 check:        frame message target github.com/gobwas/ws

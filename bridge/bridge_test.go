@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -21,7 +22,26 @@ import (
 	"github.com/wsbridge/wsbridge/frame"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) { goleak.VerifyTestMain(overPumps{m}) }
+
+// overPumps runs every test once for each way of carrying sessions.
+type overPumps struct{ m *testing.M }
+
+// pumps are those ways; pump is the one that startRig's servers have now.
+var (
+	pumps = map[Pump]string{PumpAuto: "a loop", PumpGoroutines: "goroutines"}
+	pump  Pump
+)
+
+func (o overPumps) Run() int {
+	for _, pump = range []Pump{PumpAuto, PumpGoroutines} {
+		if code := o.m.Run(); code != 0 {
+			fmt.Fprintf(os.Stderr, "that was with sessions carried by %s\n", pumps[pump])
+			return code
+		}
+	}
+	return 0
+}
 
 // patience is how long a test waits for what must happen.
 const patience = 10 * time.Second
@@ -58,7 +78,15 @@ func startRig(t *testing.T, set func(*Server)) *rig {
 	return startRigTo(t, listenTCP(t), set)
 }
 
-// dialTo is a target of any network.
+// targetAt is the target that listens on a; over TCP a loop can dial it.
+func targetAt(a net.Addr) Target {
+	if a.Network() == "tcp" {
+		return named(a.String())
+	}
+	return dialTo{a}
+}
+
+// dialTo is a target of any network that only Dial can reach.
 type dialTo struct{ net.Addr }
 
 func (d dialTo) Dial(ctx context.Context) (net.Conn, error) {
@@ -71,7 +99,8 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	t.Cleanup(func() { targets.Close() })
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
 	r.server = &Server{
-		Route: to(dialTo{targets.Addr()}),
+		Route: to(targetAt(targets.Addr())),
+		Pump:  pump,
 		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if set != nil {

@@ -96,9 +96,9 @@ func (w *frameWriter) sendLeft() error {
 }
 
 // sendClose sends the last frame; a second one is not sent.
-func (w *frameWriter) sendClose(code ws.StatusCode, reason string) error {
+func (w *frameWriter) sendClose(last []byte) error {
 	return w.exclusive(func() error {
-		err := w.write(frame.AppendClose(nil, code, reason))
+		err := w.write(last)
 		w.closed = true
 		return err
 	})

@@ -46,6 +46,18 @@ var (
 	endShutdown  = ending{by: "bridge", code: 1001, reason: "bridge shutting down"}
 )
 
+// closeFrame is the Close frame that says why to the client: its own code, or
+// that of the close table. It is nil when there is nobody to say it to.
+func closeFrame(why ending) []byte {
+	switch {
+	case why.by == endClientClosed.by && why.reason == endClientClosed.reason:
+		return frame.AppendClose(nil, why.code, "")
+	case why.code == ws.StatusAbnormalClosure:
+		return nil
+	}
+	return frame.AppendClose(nil, why.code, why.reason)
+}
+
 // dialEnding names what kept a target from being reached.
 func dialEnding(err error) ending {
 	var dns *net.DNSError

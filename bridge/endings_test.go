@@ -257,6 +257,7 @@ func TestNoTarget(t *testing.T) {
 		reason string
 	}{
 		{"refused", dialTo{closed.Addr()}, "target refused the connection"},
+		{"refused at once", named(closed.Addr().String()), "target refused the connection"},
 		{"no such name", named("no-such-name.invalid:1"), "target name not found"},
 		{"no such socket", dialTo{&net.UnixAddr{Net: "unix", Name: "/nonexistent/socket"}}, "target failed"},
 		{"timeout", failing{timeoutError{}}, "target did not answer in time"},

@@ -23,6 +23,12 @@ type Target interface {
 	String() string
 }
 
+// starter is a Target that can begin to connect without waiting, which an event
+// loop can do with many at once: see target.TCP.
+type starter interface {
+	Start() (fd int, timeout time.Duration, err error)
+}
+
 // Route is where an upgrade goes, and who asks, as far as that is known. One of
 // Target, Service and Relay is set.
 type Route struct {
@@ -72,6 +78,8 @@ type Server struct {
 	LogPath func(path string) string
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
+	// Pump is how sessions are carried.
+	Pump Pump
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 
@@ -88,7 +96,19 @@ type Server struct {
 	heads    heads
 	buffers  buffers
 	pipes    pipes
+	loops    loops
 }
+
+// Pump is how a session's bytes are carried.
+type Pump uint8
+
+const (
+	// PumpAuto is an event loop where the system and both sides of the session
+	// allow, and goroutines elsewhere.
+	PumpAuto Pump = iota
+	// PumpGoroutines is two goroutines for every session.
+	PumpGoroutines
+)
 
 // Refusal is an answer given instead of a session.
 type Refusal struct {
@@ -174,6 +194,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		err = webErr
 	}
 	s.fronts.Wait()
+	s.loops.close()
 	s.pipes.close()
 	return err
 }

@@ -8,16 +8,15 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/gobwas/ws"
 )
 
 // briefTimeout is how long a session may take to end when its client is gone
 // or does not keep to the protocol: there is nobody to be patient for.
 const briefTimeout = 2 * time.Second
 
-// session is one client joined to one target, from the 101 to the log line.
-// Two goroutines carry it: toTarget and toClient, one for each direction.
+// session is one client joined to one target, from the 101 to the log line. A
+// loop carries it, or two goroutines: toTarget and toClient, one for each
+// direction.
 type session struct {
 	server *Server
 	log    *slog.Logger
@@ -45,6 +44,15 @@ type session struct {
 	mu     sync.Mutex         // guards the fields below, and target while it is dialled
 	end    *ending            // the first one; nil while the session lives
 	cancel context.CancelFunc // of the dial
+
+	carrier carrier // nil: goroutines carry the session
+}
+
+// carrier is what carries a session instead of goroutines: the session's
+// connections are its own.
+type carrier interface {
+	stop(why ending)
+	cut()
 }
 
 // clientID is what the log says of a client.
@@ -52,16 +60,23 @@ type clientID struct {
 	addr, user, path, subprotocol string
 }
 
-// open dials the target and starts both directions, each in a goroutine whose
-// stack has not grown by the dial; the last to end finishes the session.
+// open dials the target and gives the session to a loop, or starts both
+// directions, each in a goroutine whose stack has not grown by the dial; the
+// last to end finishes the session.
 func (s *session) open() {
+	if s.server.loops.open(s) {
+		return
+	}
 	if err := s.dial(); err != nil {
 		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
 		s.ended(dialEnding(err))
 		go s.part()
 		return
 	}
-	s.watch = startWatch(s)
+	if s.server.loops.carry(s) {
+		return
+	}
+	s.watch = startWatch(s, s.out.sendPing, afterFunc)
 	s.directions.Store(2)
 	go s.carryToTarget()
 	go s.carryToClient()
@@ -114,13 +129,9 @@ func (s *session) dial() error {
 func (s *session) ended(why ending) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.end != nil {
+	timeout, first := s.setEnd(why)
+	if !first {
 		return false
-	}
-	s.end = &why
-	timeout := s.server.limits.EndTimeout
-	if why.brief {
-		timeout = min(timeout, briefTimeout)
 	}
 	deadline := time.Now().Add(timeout)
 	s.client.SetReadDeadline(deadline)
@@ -134,9 +145,34 @@ func (s *session) ended(why ending) bool {
 	return true
 }
 
+// setEnd records an ending, and says how long both sides may take to finish and
+// whether it is the first. It needs mu.
+func (s *session) setEnd(why ending) (timeout time.Duration, first bool) {
+	if s.end != nil {
+		return 0, false
+	}
+	s.end = &why
+	timeout = s.server.limits.EndTimeout
+	if why.brief {
+		timeout = min(timeout, briefTimeout)
+	}
+	return timeout, true
+}
+
+// carried is who carries the session; nil: goroutines, now or soon.
+func (s *session) carried() carrier {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.carrier
+}
+
 // stop ends the session from the bridge's side: nothing more is read from the
 // target, the client is told why.
 func (s *session) stop(why ending) {
+	if c := s.carried(); c != nil {
+		c.stop(why)
+		return
+	}
 	if s.ended(why) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -148,6 +184,10 @@ func (s *session) stop(why ending) {
 
 // cut ends the session at once.
 func (s *session) cut() {
+	if c := s.carried(); c != nil {
+		c.cut()
+		return
+	}
 	s.ended(endShutdown)
 	s.client.Close()
 	s.mu.Lock()
@@ -167,12 +207,8 @@ func (s *session) why() ending {
 // sayClose sends the Close frame that the session's end calls for: the code
 // the client gave, or the one the close table gives.
 func (s *session) sayClose() {
-	why := s.why()
-	switch {
-	case why.by == "client" && why.reason == endClientClosed.reason:
-		s.out.sendClose(why.code, "")
-	case why.code != ws.StatusAbnormalClosure:
-		s.out.sendClose(why.code, why.reason)
+	if frame := closeFrame(s.why()); frame != nil {
+		s.out.sendClose(frame)
 	}
 }
 
@@ -182,6 +218,11 @@ func (s *session) finish() {
 	if s.target != nil {
 		s.target.Close()
 	}
+	s.over()
+}
+
+// over is the last of a session: both sides are closed.
+func (s *session) over() {
 	s.logEnd()
 	s.release()
 }

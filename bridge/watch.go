@@ -12,10 +12,11 @@ type watch struct {
 
 	mu        sync.Mutex // guards all below
 	over      bool
-	heartbeat *time.Timer
+	ping      func() bool // false: the ping before it still waits
+	heartbeat alarm
 	heard     int64 // at the last ping
 	unheard   int   // pings in a row without a byte from the client
-	idle      *time.Timer
+	idle      alarm
 	carried   int64 // at the last look
 	looks     int   // looks in a row that found nothing carried
 }
@@ -24,19 +25,27 @@ type watch struct {
 // at most one part in idleLooks late.
 const idleLooks = 8
 
+// alarm is a time.Timer, or one of a loop's.
+type alarm interface {
+	Reset(time.Duration) bool
+	Stop() bool
+}
+
+func afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
+
 // startWatch is nil, which can be stopped too, when there is nothing to watch.
-func startWatch(s *session) *watch {
+func startWatch(s *session, ping func() bool, after func(time.Duration, func()) alarm) *watch {
 	if s.server.Heartbeat == 0 && s.server.SessionIdle == 0 {
 		return nil
 	}
-	w := &watch{s: s}
+	w := &watch{s: s, ping: ping}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if every := s.server.Heartbeat; every > 0 {
-		w.heartbeat = time.AfterFunc(every, w.beat)
+		w.heartbeat = after(every, w.beat)
 	}
 	if limit := s.server.SessionIdle; limit > 0 {
-		w.idle = time.AfterFunc(limit/idleLooks, w.look)
+		w.idle = after(limit/idleLooks, w.look)
 	}
 	return w
 }
@@ -54,7 +63,7 @@ func (w *watch) beat() {
 		w.s.stop(endHeartbeat)
 		return
 	}
-	if w.s.out.sendPing() {
+	if w.ping() {
 		w.unheard++
 	}
 	w.again(w.heartbeat, w.s.server.Heartbeat)
@@ -75,7 +84,7 @@ func (w *watch) look() {
 	w.again(w.idle, w.s.server.SessionIdle/idleLooks)
 }
 
-func (w *watch) again(t *time.Timer, after time.Duration) {
+func (w *watch) again(t alarm, after time.Duration) {
 	if !w.over {
 		t.Reset(after)
 	}
@@ -88,7 +97,7 @@ func (w *watch) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.over = true
-	for _, t := range []*time.Timer{w.heartbeat, w.idle} {
+	for _, t := range []alarm{w.heartbeat, w.idle} {
 		if t != nil {
 			t.Stop()
 		}

@@ -1,0 +1,131 @@
+package bridge
+
+import (
+	"net"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wsbridge/wsbridge/loop"
+)
+
+// loops are the event loops of a server, started with the first session that
+// can be carried by one. There is one per core but one: a loop that waits keeps
+// its processor in the runtime's eyes, and were they all kept, whoever else has
+// something to do would first have to have one taken away.
+type loops struct {
+	once sync.Once
+	all  []*loop.Loop
+	next atomic.Uint32
+	wg   sync.WaitGroup
+}
+
+func (ls *loops) start() {
+	for range max(1, runtime.GOMAXPROCS(0)-1) {
+		l, err := loop.New()
+		if err != nil {
+			return // with fewer or none: goroutines carry every session
+		}
+		ls.all = append(ls.all, l)
+		ls.wg.Go(l.Run)
+	}
+}
+
+// pick is nil when there is no loop.
+func (ls *loops) pick() *loop.Loop {
+	ls.once.Do(ls.start)
+	if len(ls.all) == 0 {
+		return nil
+	}
+	return ls.all[int(ls.next.Add(1))%len(ls.all)]
+}
+
+// close ends the loops; no session is left.
+func (ls *loops) close() {
+	ls.once.Do(func() {})
+	for _, l := range ls.all {
+		l.Quit()
+	}
+	ls.wg.Wait()
+}
+
+// open gives a session to a loop that is to dial its target too. False: it
+// cannot, and nothing has changed.
+func (ls *loops) open(s *session) bool {
+	to, ok := s.to.(starter)
+	if !ok || !s.loopable() {
+		return false
+	}
+	client, ok := duplicate(s.client)
+	if !ok {
+		return false
+	}
+	target, timeout, err := to.Start()
+	if err != nil { // Dial tells why
+		unix.Close(client)
+		return false
+	}
+	return ls.take(s, client, target, timeout)
+}
+
+// carry gives a session that has its target to a loop. False: it cannot, and
+// nothing has changed.
+func (ls *loops) carry(s *session) bool {
+	if !s.loopable() {
+		return false
+	}
+	client, ok := duplicate(s.client)
+	if !ok {
+		return false
+	}
+	target, ok := duplicate(s.target)
+	if !ok {
+		unix.Close(client)
+		return false
+	}
+	return ls.take(s, client, target, 0)
+}
+
+// loopable tells whether s is of the kind that loops carry.
+func (s *session) loopable() bool { return s.server.Pump == PumpAuto && s.mode != textMode }
+
+// take gives both descriptors to a loop, or closes them; see flow.start.
+func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
+	f := &flow{s: s, loop: ls.pick(), up: upstream{frames: newUnframer(s.mode, &s.server.buffers)}}
+	s.mu.Lock()
+	if f.loop == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
+		s.mu.Unlock()
+		unix.Close(client)
+		unix.Close(target)
+		return false
+	}
+	conns := [...]net.Conn{s.client, s.target}
+	s.carrier = f
+	s.client, s.target, s.from, s.out = nil, nil, nil, nil
+	f.loop.Do(func() { f.start(client, target, dial) }) // before any stop
+	s.mu.Unlock()
+	for _, c := range conns {
+		if c != nil {
+			c.Close()
+		}
+	}
+	return true
+}
+
+// duplicate returns a descriptor of a plain socket: one of its own, because what
+// the runtime watches wakes it for every byte, and only closing ends that.
+func duplicate(c net.Conn) (fd int, ok bool) {
+	raw := rawConn(c)
+	if raw == nil {
+		return -1, false
+	}
+	err := raw.Control(func(old uintptr) {
+		var dupErr error
+		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
+		ok = dupErr == nil
+	})
+	return fd, ok && err == nil
+}

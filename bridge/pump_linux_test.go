@@ -1,0 +1,265 @@
+package bridge
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/gobwas/ws"
+	"golang.org/x/sys/unix"
+
+	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/target"
+)
+
+// Plain sessions are carried by a loop unless the server says otherwise, and
+// those that cannot be are not.
+func TestWhoCarries(t *testing.T) {
+	for _, tc := range []struct {
+		name   string
+		set    func(*Server)
+		byLoop bool
+	}{
+		{"plain", nil, pump == PumpAuto},
+		{"goroutines asked for", func(s *Server) { s.Pump = PumpGoroutines }, false},
+		{"text", func(s *Server) { s.Text = true }, false},
+		{"traffic shown", func(s *Server) { s.Traffic = io.Discard }, false},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := startRig(t, tc.set)
+			r.pair()
+			count := 0
+			r.server.sessions.each(func(l live) {
+				s := l.(*session)
+				if count++; (s.carried() != nil) != tc.byLoop {
+					t.Errorf("carried by %T", s.carried())
+				}
+			})
+			if count != 1 {
+				t.Errorf("%d sessions", count)
+			}
+		})
+	}
+}
+
+// A thousand sessions carry seeded bytes to an echo and back, a hundred at a
+// time, while some are reset by their client and some by their target: the
+// others lose nothing, and none is left at the end.
+func TestCrowd(t *testing.T) {
+	echo := listenTCP(t)
+	r := startRigTo(t, echo, nil)
+	var targets, clients sync.WaitGroup
+	targets.Go(func() { serveEcho(echo, &targets) })
+	room := make(chan struct{}, 100)
+	for i := range 1000 {
+		room <- struct{}{}
+		clients.Go(func() {
+			defer func() { <-room }()
+			if err := r.visit(uint64(i)); err != nil {
+				t.Errorf("session %d: %v", i, err)
+			}
+		})
+	}
+	clients.Wait()
+	r.eventually("the end of all sessions", func() bool { return r.server.Stats().Sessions == 0 })
+	echo.Close()
+	targets.Wait()
+}
+
+// What a session's first byte asks of the echo.
+const (
+	staysUp  = 'E'
+	resetsIt = 'R' // somewhere in the middle
+)
+
+// serveEcho serves until l closes.
+func serveEcho(l net.Listener, wg *sync.WaitGroup) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		wg.Go(func() {
+			defer c.Close()
+			c.SetDeadline(time.Now().Add(time.Minute))
+			first := make([]byte, 1)
+			io.ReadFull(c, first)
+			c.Write(first)
+			if first[0] == resetsIt {
+				io.CopyN(c, c, 10_000)
+				c.(*net.TCPConn).SetLinger(0)
+				return
+			}
+			io.Copy(c, c)
+		})
+	}
+}
+
+// visit is one session: of four, two go to their end, one is reset by the
+// target and one by the client.
+func (r *rig) visit(seed uint64) error {
+	c, err := net.Dial("tcp", r.addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	data := stream(seed, 50_000)
+	data[0] = staysUp
+	want, code := len(data), ws.StatusCode(1000)
+	switch seed % 4 {
+	case 2:
+		data[0], code = resetsIt, 1011
+	case 3:
+		want = 20_000
+	}
+	var sending sync.WaitGroup
+	defer sending.Wait()
+	sending.Go(func() { sendInPieces(c, data, seed) })
+	client := &peer{t: r.t, conn: c, in: bufio.NewReader(c), decoder: frame.Decoder{FromServer: true}}
+	if _, err := http.ReadResponse(client.in, nil); err != nil {
+		return err
+	}
+	got, end, err := client.collect(want)
+	switch {
+	case !strings.HasPrefix(string(data), string(got)):
+		return errors.New("bytes differ")
+	case seed%4 == 3:
+		c.(*net.TCPConn).SetLinger(0)
+		return err
+	case seed%4 != 2 && len(got) < want:
+		return fmt.Errorf("%d of %d bytes: %w", len(got), want, err)
+	case seed%4 != 2:
+		io.WriteString(c, masked(ws.OpClose, true, closeBody(1000, "")))
+		_, end, err = client.collect(1)
+	}
+	// Of two goroutines the kernel tells only one of a reset: where that is the
+	// one that writes, the other may be first to speak, of a plain end.
+	luck := pump == PumpGoroutines && code == 1011 && end.Code == 1000
+	if err == nil && end.Code != code && !luck {
+		err = fmt.Errorf("close %d, want %d", end.Code, code)
+	}
+	return err
+}
+
+// collect reads n payload bytes, or as many as come before the Close frame.
+func (p *peer) collect(n int) (got []byte, end frame.Event, err error) {
+	for len(got) < n {
+		ev, err := p.event()
+		if err != nil || ev.Kind == frame.Close {
+			return got, ev, err
+		}
+		got = append(got, ev.Payload...)
+	}
+	return got, frame.Event{}, nil
+}
+
+// sendInPieces says hello and sends frames of any size; it stops, without a
+// word, when the connection is gone.
+func sendInPieces(c net.Conn, data []byte, seed uint64) {
+	io.WriteString(c, request())
+	sizes := rand.New(rand.NewPCG(seed, 1))
+	for len(data) > 0 {
+		n := min(len(data), 1+sizes.IntN(9_000))
+		if _, err := io.WriteString(c, masked(ws.OpBinary, true, string(data[:n]))); err != nil {
+			return
+		}
+		data = data[n:]
+	}
+}
+
+// A session that carries bulk leaves the others of its loop their turns.
+func TestBulkStarvesNobody(t *testing.T) {
+	r := startRig(t, nil)
+	var stop sync.WaitGroup
+	defer stop.Wait()
+	for range 4 {
+		client, target := r.pair()
+		defer client.conn.Close()
+		stop.Go(func() { io.Copy(target, endless{}) })
+		stop.Go(func() { io.Copy(io.Discard, client.conn) })
+	}
+	client, target := r.pair()
+	for range 100 {
+		client.send("x")
+		readN(t, target, 1)
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) { return len(p), nil }
+
+// busyTarget is a listener that leaves every further connection waiting.
+func busyTarget(t *testing.T) string {
+	t.Helper()
+	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_STREAM, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { unix.Close(fd) })
+	if err := errors.Join(unix.Bind(fd, &unix.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), unix.Listen(fd, 0)); err != nil {
+		t.Fatal(err)
+	}
+	name, err := unix.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := fmt.Sprintf("127.0.0.1:%d", name.(*unix.SockaddrInet4).Port)
+	for {
+		c, err := net.DialTimeout("tcp", address, 200*time.Millisecond)
+		if err != nil {
+			return address
+		}
+		t.Cleanup(func() { c.Close() })
+	}
+}
+
+// A target that does not answer is waited for as long as it says, and what the
+// client says meanwhile is read after all.
+func TestTargetDoesNotAnswer(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t), Timeout: 50 * time.Millisecond}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	client.raw(masked(ws.OpPing, true, "hello?"))
+	client.wantClose(1011, "target did not answer in time")
+	client.close(1011, "")
+	r.wantLog("session ended", "code=1011", "by=target", "did not answer")
+}
+
+func TestShutdownWhileDialling(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t)}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	ended := make(chan error, 1)
+	go func() { ended <- r.server.Shutdown(t.Context()) }()
+	client.wantClose(1001, "bridge shutting down")
+	client.close(1001, "")
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+	r.wantLog("session ended", "code=1001", "by=bridge")
+}
+
+// What cannot wait any longer is cut, a session that is dialling too.
+func TestCutWhileDialling(t *testing.T) {
+	busy := target.TCP{Address: busyTarget(t)}
+	r := startRig(t, func(s *Server) { s.Route = to(busy) })
+	client := r.dial()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := r.server.Shutdown(ctx); err != context.Canceled {
+		t.Error(err)
+	}
+	io.Copy(io.Discard, client.conn)
+	r.wantLog("session ended", "by=bridge", "shutting down")
+}
