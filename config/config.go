@@ -83,6 +83,7 @@ type Config struct {
 	Heartbeat   time.Duration
 	SessionIdle time.Duration
 	Text        bool
+	Pump        string // "auto" or "goroutines"
 	Subprotocol []string
 
 	MaxSessions      int // 0: from the open-file limit

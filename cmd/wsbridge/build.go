@@ -116,6 +116,9 @@ func (s *service) newServer(stdout io.Writer) *bridge.Server {
 		Log:          s.log,
 		SessionEnded: s.sessionEnded,
 	}
+	if c.Pump == "goroutines" {
+		server.Pump = bridge.PumpGoroutines
+	}
 	if c.RunOnce {
 		server.Limits.Sessions = 1
 	}
