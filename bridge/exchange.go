@@ -69,8 +69,8 @@ func (x *exchange) run() {
 		timeout = min(timeout, briefTimeout)
 	}
 	until := time.Now().Add(timeout)
-	if why.code != ws.StatusAbnormalClosure {
-		x.conn.Close(why.code, closeReason(why))
+	if said := lastWord(why, how.Answer); said.Code != ws.StatusAbnormalClosure {
+		x.conn.Close(said.Code, said.Reason)
 	}
 	x.conn.Finish(until)
 	stats := x.conn.Stats()
@@ -78,13 +78,16 @@ func (x *exchange) run() {
 	x.server.logEnd(x.id, x.visit.String(), x.start, how, why)
 }
 
-// closeReason is what the client is told: nothing, when it only hears its own
-// code again.
-func closeReason(why ending) string {
-	if why.by == "client" && why.reason == endClientClosed.reason {
-		return ""
+// lastWord is what the client is told: what the service says, or why it ended;
+// a client that closed only hears its own code again.
+func lastWord(why ending, answer *message.CloseError) message.CloseError {
+	switch {
+	case answer != nil && why.by != "bridge":
+		return *answer
+	case why.by == "client" && why.reason == endClientClosed.reason:
+		return message.CloseError{Code: why.code}
 	}
-	return why.reason
+	return message.CloseError{Code: why.code, Reason: why.reason}
 }
 
 func (x *exchange) ended(why ending) bool {

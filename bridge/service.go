@@ -42,6 +42,8 @@ type Ending struct {
 	Code   int    // of the Close frame that was, or is to be, sent; 1006: none can be; 0: none of ours
 	Reason string
 	Dial   time.Duration // to reach the target
+	// Answer is the Close frame to send where that is not Code and Reason.
+	Answer *message.CloseError
 
 	ToTarget, ToClient int64 // payload bytes; a Visit's are counted by the bridge
 }

@@ -116,3 +116,27 @@ func TestCheckAndTheGuideSeeTheSameFaults(t *testing.T) {
 		}
 	})
 }
+
+// TestCheckKnowsFMEHubs: an FME message hub passes, an echo server does not.
+func TestCheckKnowsFMEHubs(t *testing.T) {
+	for to, want := range map[string]int{"fme:main": 0, target(t, echo): 9} {
+		b := serve(t, to, "--cert", "")
+		if status, said := wsbridge(t, "check", b.url("ws")+"websocket", "--fme", "sd_plane", "--fme-admin"); status != want {
+			t.Errorf("%s: check ends with %d, want %d:\n%s", to, status, want, said)
+		}
+	}
+}
+
+// TestCheckOfTheAncestor: websockify is well, and takes nothing but binary.
+func TestCheckOfTheAncestor(t *testing.T) {
+	need(t, "websockify")
+	port := freePort(t)
+	start(t, nil, "websockify", "127.0.0.1:"+port, target(t, echo))
+	eventually(t, "websockify listens", func() bool { return answers("127.0.0.1:" + port) })
+	url := "ws://127.0.0.1:" + port + "/"
+	for option, want := range map[string]int{"-sbinary": 0, "-q": 8} {
+		if status, said := wsbridge(t, "check", url, "--send", "hello", "--expect", "^hello$", option); status != want {
+			t.Errorf("%s: check ends with %d, want %d:\n%s", option, status, want, said)
+		}
+	}
+}

@@ -55,7 +55,8 @@ type ending struct {
 	told message.CloseError
 	// weak: found out by a failing send; what the other side's Read says is
 	// closer to the cause.
-	weak bool
+	weak   bool
+	closed bool // by a Close frame of that side
 }
 
 // clientEnded is the ending of a session whose client can be read no more.
@@ -66,7 +67,7 @@ func clientEnded(err error) ending {
 	end := Ending{By: "bridge", Code: int(ws.StatusGoingAway), Reason: err.Error()}
 	switch {
 	case errors.As(err, &closed):
-		return ending{Ending: Ending{By: "client", Code: int(closed.Code), Reason: "client closed"}, told: *closed}
+		return ending{Ending: Ending{By: "client", Code: int(closed.Code), Reason: "client closed"}, told: *closed, closed: true}
 	case errors.As(err, &breach):
 		end = Ending{By: "client", Code: int(breach.Code), Reason: breach.Reason}
 	case errors.Is(err, message.ErrUnanswered):
@@ -87,7 +88,7 @@ func targetEnded(err error) ending {
 	switch {
 	case errors.As(err, &closed):
 		end := Ending{By: "target", Code: int(closed.Code), Reason: closed.Reason}
-		return ending{Ending: end, told: message.CloseError{Code: closed.Code}}
+		return ending{Ending: end, told: message.CloseError{Code: closed.Code}, closed: true}
 	case errors.As(err, &breach):
 		end := Ending{By: "target", Code: int(frame.StatusBadGateway), Reason: "target: " + breach.Reason}
 		if breach.Code == ws.StatusMessageTooBig {

@@ -91,6 +91,9 @@ type Ending struct {
 	Code   int
 	Reason string
 	Dial   time.Duration
+	// Answer is the target's own answer to the client's Close, for the client;
+	// nil: there is none.
+	Answer *message.CloseError
 }
 
 // Stats counts what a route did with messages it did not just carry.

@@ -114,8 +114,12 @@ func (r *rig) bridge(w http.ResponseWriter, q *http.Request) {
 	c := message.New(conn, o)
 	r.serving.Go(func() {
 		end := visit.Serve(c)
-		if end.Code != 1006 {
-			c.Close(ws.StatusCode(end.Code), end.Reason)
+		said := message.CloseError{Code: ws.StatusCode(end.Code), Reason: end.Reason}
+		if end.Answer != nil {
+			said = *end.Answer
+		}
+		if said.Code != 1006 {
+			c.Close(said.Code, said.Reason)
 		}
 		c.Finish(time.Now().Add(time.Second))
 		r.ended <- end
@@ -225,7 +229,7 @@ func (r *rig) wantEnding(want gateway.Ending) {
 	r.t.Helper()
 	select {
 	case got := <-r.ended:
-		got.Dial = 0
+		got.Dial, got.Answer = 0, nil
 		if got != want {
 			r.t.Errorf("ended %+v, want %+v", got, want)
 		}

@@ -98,6 +98,9 @@ func (v *Visit) carry() Ending {
 	v.leave()
 	v.target.Close(one.told.Code, one.told.Reason)
 	v.target.Finish(time.Now().Add(briefTimeout))
+	if one.By == "client" && one.closed && other.closed {
+		one.Answer = &message.CloseError{Code: ws.StatusCode(other.Code), Reason: other.Reason}
+	}
 	return one.Ending
 }
 

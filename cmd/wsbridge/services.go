@@ -39,7 +39,7 @@ type gatewayVisit struct{ *gateway.Visit }
 
 func (v gatewayVisit) Serve(c *message.Conn) bridge.Ending {
 	end := v.Visit.Serve(c)
-	return bridge.Ending{By: end.By, Code: end.Code, Reason: end.Reason, Dial: end.Dial}
+	return bridge.Ending{By: end.By, Code: end.Code, Reason: end.Reason, Dial: end.Dial, Answer: end.Answer}
 }
 
 type hubService struct{ *fme.Service }
@@ -66,7 +66,7 @@ type relayed struct{ *passthrough.Target }
 
 func (t relayed) Relay(w http.ResponseWriter, r *http.Request) bridge.Ending {
 	out := t.Target.Relay(w, r)
-	return bridge.Ending{By: out.By, Code: out.Status, Reason: out.Reason, Dial: out.Dial, ToTarget: out.ToTarget, ToClient: out.ToClient}
+	return bridge.Ending{By: out.By, Reason: out.Reason, Dial: out.Dial, ToTarget: out.ToTarget, ToClient: out.ToClient}
 }
 
 // known is a service whose client's name is known by now.
