@@ -211,11 +211,12 @@ func (c *Conn) fill() (err error) {
 	return nil
 }
 
-// because is the reason the connection was given up, if it was.
+// because is err, or the reason the connection was given up if that is behind
+// it; nil stays nil.
 func (c *Conn) because(err error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.cause != nil {
+	if err != nil && c.cause != nil {
 		return c.cause
 	}
 	return err

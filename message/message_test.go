@@ -243,6 +243,12 @@ func TestGivingUpReachesTheReader(t *testing.T) {
 	if _, err := near.Read(); err != why {
 		t.Errorf("read: %v", err)
 	}
+	if err := near.Write(message.Message{Text: true, Data: []byte("last words")}); err != nil {
+		t.Errorf("write within the time given: %v", err)
+	}
+	if m, err := far.Read(); err != nil || string(m.Data) != "last words" {
+		t.Errorf("%q, %v", m.Data, err)
+	}
 	near.Close(ws.StatusGoingAway, why.Error())
 	wantClosed(t, far, ws.StatusGoingAway, why.Error())
 }

@@ -99,13 +99,14 @@ func (f *checkFlags) report(cmd *cobra.Command, environ []string) (check.Report,
 	return report, p.Result(report)
 }
 
-// inColour is on a terminal whose user does not mind: see no-color.org.
+// inColour is on a terminal that knows colours, and whose user does not mind
+// them (no-color.org).
 func inColour(out io.Writer, environ []string) bool {
-	for _, plain := range []string{"NO_COLOR=", "TERM=dumb"} {
-		minds := func(e string) bool { return strings.HasPrefix(e, plain) && e != "NO_COLOR=" }
-		if slices.ContainsFunc(environ, minds) {
-			return false
-		}
+	has := func(name string) bool {
+		return slices.ContainsFunc(environ, func(e string) bool { return strings.HasPrefix(e, name) && e != name })
+	}
+	if has("NO_COLOR=") || slices.Contains(environ, "TERM=dumb") || !has("TERM=") && !has("WT_SESSION=") {
+		return false
 	}
 	file, ok := out.(*os.File)
 	if !ok {

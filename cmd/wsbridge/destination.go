@@ -167,9 +167,14 @@ func (s *service) gateway(spec config.Route) (admitter, error) {
 	}
 	rt := &gateway.Route{
 		Name: spec.Name, Target: to, Subprotocols: spec.Offer, StrictSubprotocol: spec.StrictOffer,
-		AcceptFirst: spec.OnConnect == "accept-first", Broadcast: gateway.Broadcast(spec.Broadcast), Hub: s.broadcasts,
+		AcceptFirst: spec.OnConnect == "accept-first", Broadcast: gateway.Broadcast(spec.Broadcast),
 		ForwardHeaders: spec.ForwardHeaders, SetHeaders: headersOf(spec.SetHeaders), Forwarded: spec.Forwarded, PassControl: spec.PassControl,
 		MaxBytes: spec.MaxMessage, EndTimeout: orUnlimited(s.config.EndTimeout), Log: s.log,
+	}
+	if rt.Broadcast != gateway.Self {
+		if rt.Hub, err = s.broadcastHub(); err != nil {
+			return nil, err
+		}
 	}
 	if err := s.contents(rt, spec); err != nil {
 		return nil, err

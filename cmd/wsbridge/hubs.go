@@ -38,6 +38,14 @@ func (s *service) hub(name string) (*fme.Service, error) {
 	return h, nil
 }
 
+// broadcastHub is that of the gateway routes' groups, over all machines.
+func (s *service) broadcastHub() (h *hub.Hub, err error) {
+	if s.broadcasts == nil {
+		s.broadcasts, err = s.newHub("broadcast")
+	}
+	return s.broadcasts, err
+}
+
 // newHub starts a hub, with the other machines if there are any.
 func (s *service) newHub(name string) (*hub.Hub, error) {
 	slow := map[string]hub.Slow{"disconnect": hub.Disconnect, "drop-oldest": hub.DropOldest, "drop-newest": hub.DropNewest}

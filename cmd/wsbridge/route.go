@@ -13,7 +13,6 @@ import (
 
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
-	"github.com/wsbridge/wsbridge/hub"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/record"
 	"github.com/wsbridge/wsbridge/route"
@@ -138,7 +137,6 @@ func (s *service) openTarget() (err error) {
 		return err
 	}
 	r.policy, r.guard = s.policy, &policy.Policy{Auth: s.policy.Auth, Log: s.log}
-	s.broadcasts = &hub.Hub{Log: s.log}
 	if err := s.openRoutes(r); err != nil {
 		return err
 	}
