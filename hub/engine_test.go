@@ -305,6 +305,23 @@ func TestSurveys(t *testing.T) {
 	})
 }
 
+// TestCountsOfManyNodesAddUp though not all parts are kept.
+func TestCountsOfManyNodesAddUp(t *testing.T) {
+	var s Survey
+	for range 4 {
+		var p part
+		for i := range MaxListed + 500 {
+			p.Counts = append(p.Counts, Count{fmt.Sprintf("%05d", i), 2})
+			p.Total += 2
+		}
+		s.add(p)
+	}
+	s.order()
+	if last := s.Counts[MaxListed-1]; !s.Truncated || s.Total != 8*(MaxListed+500) || last != (Count{"09999", 8}) {
+		t.Errorf("truncated %v, total %d, the last is %v", s.Truncated, s.Total, last)
+	}
+}
+
 // TestSurveysAreBounded however much there is to tell.
 func TestSurveysAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

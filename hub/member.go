@@ -13,8 +13,8 @@ type Conn interface {
 	GiveUp(why error, until time.Time)
 }
 
-// Member is one connection. Its methods are for one goroutine, that of the
-// connection.
+// Member is one connection. Send and Tell may be called by any goroutine, the
+// other methods by that of the connection.
 type Member struct {
 	hub        *Hub
 	host, port string

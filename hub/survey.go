@@ -96,10 +96,9 @@ func (h *Hub) local(q question) (s Survey) {
 	return s
 }
 
-// order sorts, adds up the counts of one group, and cuts.
+// order sorts, and cuts what is too much.
 func (s *Survey) order() {
-	slices.SortFunc(s.Counts, func(a, b Count) int { return strings.Compare(a.Group, b.Group) })
-	s.Counts = addUp(s.Counts)
+	s.fold()
 	slices.SortFunc(s.Channels, func(a, b Channel) int {
 		return cmp.Or(strings.Compare(a.Group, b.Group), strings.Compare(a.Host, b.Host),
 			cmp.Compare(number(a.Port), number(b.Port)), cmp.Compare(a.ID, b.ID))
@@ -107,6 +106,14 @@ func (s *Survey) order() {
 	s.Truncated = len(s.Counts) > MaxListed || len(s.Channels) > MaxListed
 	s.Counts = s.Counts[:min(len(s.Counts), MaxListed)]
 	s.Channels = s.Channels[:min(len(s.Channels), MaxListed)]
+}
+
+// fold sorts the counts, adds up those of one group, and keeps the first ones
+// and one that tells of the rest.
+func (s *Survey) fold() {
+	slices.SortFunc(s.Counts, func(a, b Count) int { return strings.Compare(a.Group, b.Group) })
+	s.Counts = addUp(s.Counts)
+	s.Counts = s.Counts[:min(len(s.Counts), MaxListed+1)]
 }
 
 func addUp(sorted []Count) []Count {
@@ -150,11 +157,13 @@ func (r *remote) ask(ctx context.Context, q question, s *Survey) (complete bool)
 	return err == nil && len(awaited) == 0
 }
 
-// add keeps no more of p than can be listed, and one that tells of the rest.
+// add keeps no more of all parts than can be listed, and one that tells of the
+// rest.
 func (s *Survey) add(p part) {
 	s.Total += p.Total
-	const room = 2 * MaxListed // groups of several machines add up
-	s.Counts = append(s.Counts, p.Counts[:min(len(p.Counts), max(0, room-len(s.Counts)))]...)
+	if s.Counts = append(s.Counts, p.Counts...); len(s.Counts) > 2*MaxListed {
+		s.fold()
+	}
 	s.Channels = append(s.Channels, p.Channels[:min(len(p.Channels), max(0, MaxListed+1-len(s.Channels)))]...)
 }
 

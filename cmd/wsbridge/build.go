@@ -190,7 +190,7 @@ func (s *service) tlsConfig(certificate *listen.Certificate) (*tls.Config, error
 // openWeb serves files, behind the policy where that is asked for.
 func (s *service) openWeb() error {
 	if s.config.Web == "" {
-		s.server.Handler = s.router.plain(web.Default())
+		s.server.Handler = s.withConsole(s.router.plain(web.Default()))
 		return nil
 	}
 	files, err := web.Open(s.config.Web, !s.config.FileOnly)
@@ -198,7 +198,7 @@ func (s *service) openWeb() error {
 		return fmt.Errorf("web: %w", err)
 	}
 	s.files = files
-	s.server.Handler = s.router.plain(files)
+	s.server.Handler = s.withConsole(s.router.plain(files))
 	if s.config.WebAuth {
 		s.server.Handler = s.policy.Guard(s.server.Handler)
 	}

@@ -2,11 +2,13 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
 	"github.com/wsbridge/wsbridge/hub"
 	"github.com/wsbridge/wsbridge/hub/fme"
+	"github.com/wsbridge/wsbridge/hub/fme/console"
 	"github.com/wsbridge/wsbridge/hub/nats"
 	"github.com/wsbridge/wsbridge/message"
 )
@@ -36,6 +38,38 @@ func (s *service) hub(name string) (*fme.Service, error) {
 	}
 	s.hubs[name] = h
 	return h, nil
+}
+
+// console is where the page for people is served.
+const consolePath = "/fme"
+
+// withConsole serves the hubs' console beside the pages, if there is a hub.
+func (s *service) withConsole(pages http.Handler) http.Handler {
+	path := s.hubPath()
+	if path == "" {
+		return pages
+	}
+	page := http.StripPrefix(consolePath, console.Handler(path))
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == consolePath:
+			http.Redirect(w, r, "fme/", http.StatusFound)
+		case strings.HasPrefix(r.URL.Path, consolePath+"/"):
+			page.ServeHTTP(w, r)
+		default:
+			pages.ServeHTTP(w, r)
+		}
+	})
+}
+
+// hubPath is where the console finds its hub; "": there is none.
+func (s *service) hubPath() string {
+	for _, d := range s.router.table.All() {
+		if _, ok := d.service.(hubService); ok {
+			return "../" + strings.Trim(strings.TrimPrefix(d.path, "*"), "/")
+		}
+	}
+	return ""
 }
 
 // broadcastHub is that of the gateway routes' groups, over all machines.

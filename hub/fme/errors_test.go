@@ -29,12 +29,12 @@ func TestFME12SendBeforeOpen(t *testing.T) {
 // TestFME13EachError is reached by one message, and the connection lives on.
 func TestFME13EachError(t *testing.T) {
 	deep := strings.Repeat("[", 70) + strings.Repeat("]", 70)
-	many := `"` + strings.Join(strings.Split(strings.Repeat("s", 101), ""), `","`) + `"`
-	for i := range 101 {
-		many = strings.Replace(many, `"s"`, fmt.Sprintf(`"s%d"`, i), 1)
+	many := `"s0"`
+	for i := range 100 {
+		many += fmt.Sprintf(`,"s%d"`, i+1)
 	}
 	r := startRig(t, &Service{
-		Hub:     &hub.Hub{MaxGroups: 200},
+		Hub:     &hub.Hub{MaxGroups: 2},
 		Options: Options{User: userOfTests, Permits: map[string]Permit{"ann": {Open: []string{"*"}, Send: []string{"a"}}}},
 	})
 	for _, c := range []struct{ said, code, text string }{
@@ -63,6 +63,7 @@ func TestFME13EachError(t *testing.T) {
 		{`{"ws_op":"open","ws_stream_ids":"a"}`, badStreamID, "array"},
 		{`{"ws_op":"open","ws_stream_ids":["b",{}]}`, badStreamID, ""},
 		{`{"ws_op":"open","ws_stream_ids":[` + many + `]}`, tooManyStreams, "100"},
+		{`{"ws_op":"open","ws_stream_ids":["b","c"]}`, tooManyStreams, "hub"},
 		{`{"ws_op":"send","ws_stream_id":"b","ws_msg":"x"}`, notOpen, ""},
 		{`{"ws_op":"admin","ws_msg":"shutdown()"}`, unknownAdmin, "getnumchannels"},
 		{`{"ws_op":"admin","ws_msg":{}}`, unknownAdmin, "getnumchannels"},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -23,13 +24,17 @@ import (
 const nodeOfTests = "WSBRIDGE_TEST_NODE_OF"
 
 // roomy is a hub whose queues never fill in a test of exact delivery.
-func roomy(engine hub.Engine) *hub.Hub {
-	return &hub.Hub{Engine: engine, Queue: hub.Queue{MaxBytes: 1 << 30, MaxMessages: 1 << 20}}
+func roomy(url string) *hub.Hub {
+	quiet := slog.New(slog.DiscardHandler)
+	return &hub.Hub{
+		Engine: &nats.Engine{URL: url, Hub: "test", Log: quiet}, Log: quiet,
+		Queue: hub.Queue{MaxBytes: 1 << 30, MaxMessages: 1 << 20},
+	}
 }
 
 // runNode serves a hub on NATS until it is killed, or its input ends.
 func runNode(engine string) {
-	s := &Service{Hub: roomy(&nats.Engine{URL: engine, Hub: "test"}), Options: Options{Rate: -1}}
+	s := &Service{Hub: roomy(engine), Options: Options{Rate: -1}}
 	if err := s.Hub.Start(); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
@@ -118,5 +123,5 @@ func (b broker) subscribed(t *testing.T, n int) {
 // startOn is a rig on NATS.
 func startOn(t *testing.T, b broker) *rig {
 	t.Helper()
-	return startRig(t, &Service{Hub: roomy(&nats.Engine{URL: b.url(), Hub: "test"}), Options: Options{Rate: -1}})
+	return startRig(t, &Service{Hub: roomy(b.url()), Options: Options{Rate: -1}})
 }

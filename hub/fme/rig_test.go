@@ -42,13 +42,17 @@ type rig struct {
 	visits  sync.WaitGroup
 }
 
-// startRig serves a hub with options; nil: the default ones, except that admin
-// requests are for everybody, as tests use them as fences.
+// startRig serves a hub; nil: with the default options.
 func startRig(t *testing.T, s *Service) *rig {
 	t.Helper()
 	if s == nil {
 		s = &Service{}
 	}
+	return startRigWith(t, s, func(w http.ResponseWriter, req *http.Request) { serve(s, w, req) })
+}
+
+func startRigWith(t *testing.T, s *Service, handler http.HandlerFunc) *rig {
+	t.Helper()
 	if s.Hub == nil {
 		s.Hub = &hub.Hub{}
 	}
@@ -56,7 +60,11 @@ func startRig(t *testing.T, s *Service) *rig {
 		t.Fatal(err)
 	}
 	r := &rig{t: t, service: s}
-	r.server = httptest.NewServer(http.HandlerFunc(r.serve))
+	r.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r.visits.Add(1)
+		defer r.visits.Done()
+		handler(w, req)
+	}))
 	t.Cleanup(r.stop)
 	return r
 }
@@ -65,12 +73,6 @@ func (r *rig) stop() {
 	r.server.Close()
 	r.visits.Wait()
 	r.service.Hub.Close()
-}
-
-func (r *rig) serve(w http.ResponseWriter, req *http.Request) {
-	r.visits.Add(1)
-	defer r.visits.Done()
-	serve(r.service, w, req)
 }
 
 // serve answers a request as the bridge does.

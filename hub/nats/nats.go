@@ -28,7 +28,7 @@ type Engine struct {
 	// URL is one server or several with commas between: nats://, tls:// or
 	// ws(s)://, with user and password if they are needed.
 	URL string
-	// Hub is the name of the hub: hubs of one name are one.
+	// Hub is the name of the hub: hubs of one name are one. "" is "default".
 	Hub string
 	// Message is the largest data that will be published; a server that takes
 	// less is an error of Start. 0: whatever it takes.
@@ -49,7 +49,7 @@ func (e *Engine) Start(receive func(subject string, data []byte, answer func([]b
 	if err := e.check(); err != nil {
 		return err
 	}
-	e.prefix = "wsb." + e.Hub + "."
+	e.prefix = "wsb." + cmp.Or(e.Hub, "default") + "."
 	e.subs = map[string]*nats.Subscription{}
 	e.inbox = newInbox(func(m *nats.Msg) { e.deliver(m, receive) }, e.log())
 	conn, err := nats.Connect(e.URL, e.options()...)
@@ -69,8 +69,8 @@ func (e *Engine) Start(receive func(subject string, data []byte, answer func([]b
 }
 
 func (e *Engine) check() error {
-	if e.Hub == "" || strings.ContainsAny(e.Hub, ".*> \t\r\n") {
-		return fmt.Errorf("hub name %q: a name on NATS is not empty and has no dot, star, '>' or space in it", e.Hub)
+	if strings.ContainsAny(e.Hub, ".*> \t\r\n") {
+		return fmt.Errorf("hub name %q: a name on NATS has no dot, star, '>' or space in it", e.Hub)
 	}
 	return nil
 }

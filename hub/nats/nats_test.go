@@ -17,10 +17,7 @@ import (
 	"go.uber.org/goleak"
 )
 
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		goleak.IgnoreAnyFunction("github.com/nats-io/nats-server/v2/server.init.0.func1")) // the server's own
-}
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const patienceOfTests = 20 * time.Second
 
@@ -84,9 +81,6 @@ func start(t *testing.T, e *Engine) *node {
 	t.Helper()
 	n := &node{Engine: e, log: &logBuffer{}}
 	e.Log = slog.New(slog.NewTextHandler(n.log, nil))
-	if e.Hub == "" {
-		e.Hub = "test"
-	}
 	if err := e.Start(n.receive); err != nil {
 		t.Fatal(err)
 	}
@@ -244,7 +238,6 @@ func TestWhatCannotStart(t *testing.T) {
 	}{
 		{&Engine{URL: address(s), Hub: "a", Message: 1001}, "takes 1000 bytes in a message and the hub needs 1001: raise max_payload"},
 		{&Engine{URL: address(s), Hub: "a.b"}, "no dot"},
-		{&Engine{URL: address(s)}, "not empty"},
 		{&Engine{URL: "nats://127.0.0.1:port", Hub: "a"}, "hub engine"},
 	} {
 		err := c.engine.Start(nil)
