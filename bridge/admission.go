@@ -63,8 +63,8 @@ func (ss *sessions) release(ip string) {
 	}
 }
 
-// start opens a session whose slot was taken.
-func (ss *sessions) start(s *session) {
+// start opens, by open, a session whose slot was taken.
+func (ss *sessions) start(s *session, open func()) {
 	ss.mu.Lock()
 	ss.live[s] = struct{}{}
 	late := ss.late
@@ -82,7 +82,7 @@ func (ss *sessions) start(s *session) {
 			ended()
 		}
 	}
-	s.open()
+	open()
 }
 
 // tell calls f for every live session, and later for those still to start.

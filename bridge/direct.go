@@ -23,7 +23,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	raw, unread := sniffed.Detach()
 	conn := &prefixed{raw, unread}
 	r, rest := s.heads.read(unread)
-	if r == nil || headerLines(r.Header) > headLines || !isUpgrade(r) || checkUpgrade(r) != nil {
+	if r == nil || !plainUpgrade(r) {
 		return conn
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, raw.LocalAddr()))
@@ -39,8 +39,14 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 		s.left(session, raw, err)
 		return nil
 	}
-	s.launch(session, raw, rest)
+	s.prepare(session, rest)
+	s.launch(session, raw)
 	return nil
+}
+
+// plainUpgrade tells whether there is nothing wrong with r but what Route finds.
+func plainUpgrade(r *http.Request) bool {
+	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil
 }
 
 // admitCalmly makes a refusal of a panic in Route: net/http, which is not there

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -90,22 +91,27 @@ func (ls *loops) carry(s *session) bool {
 }
 
 // loopable tells whether s is of the kind that loops carry.
-func (s *session) loopable() bool { return s.server.Pump == PumpAuto && s.mode != textMode }
+func (s *session) loopable() bool {
+	return s.server.Pump == PumpAuto && s.mode != textMode && s.server.Traffic == nil
+}
 
 // take gives both descriptors to a loop, or closes them; see flow.start.
 func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
-	f := &flow{s: s, loop: ls.pick(), up: upstream{frames: newUnframer(s.mode, &s.server.buffers)}}
+	l := ls.pick()
 	s.mu.Lock()
-	if f.loop == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
+	if l == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
 		s.mu.Unlock()
 		unix.Close(client)
 		unix.Close(target)
 		return false
 	}
 	conns := [...]net.Conn{s.client, s.target}
-	s.carrier = f
+	f := s.server.newFlow(s, l)
 	s.client, s.target, s.from, s.out = nil, nil, nil, nil
-	f.loop.Do(func() { f.start(client, target, dial) }) // before any stop
+	l.Do(func() {
+		l.Open(&f.client, client, f)
+		f.start(target, dial)
+	})
 	s.mu.Unlock()
 	for _, c := range conns {
 		if c != nil {
@@ -122,6 +128,18 @@ func duplicate(c net.Conn) (fd int, ok bool) {
 	if raw == nil {
 		return -1, false
 	}
+	return duplicateRaw(raw)
+}
+
+func duplicateOf(l *net.TCPListener) (fd int, ok bool) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return -1, false
+	}
+	return duplicateRaw(raw)
+}
+
+func duplicateRaw(raw syscall.RawConn) (fd int, ok bool) {
 	err := raw.Control(func(old uintptr) {
 		var dupErr error
 		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -261,4 +262,36 @@ func TestCutWhileDialling(t *testing.T) {
 	}
 	io.Copy(io.Discard, client.conn)
 	r.wantLog("session ended", "by=bridge", "shutting down")
+}
+
+// A loop that cannot accept (no descriptor is left, say) waits, and goes on.
+func TestPorchAfterAFailure(t *testing.T) {
+	l := listenTCP(t)
+	s := &Server{Route: to(failing{timeoutError{}}), QuickRoute: true, Log: slog.New(slog.DiscardHandler)}
+	s.Stats()
+	p := s.newPorch(l)
+	if p == nil {
+		t.Fatal("no porch")
+	}
+	p.loop.Do(func() { p.failed(unix.EMFILE) })
+	served := make(chan error, 1)
+	go func() { served <- s.serveOn(p) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	io.WriteString(c, request())
+	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 101 {
+		t.Errorf("%+v %v", answer, err)
+	}
+	l.Close()
+	s.Shutdown(t.Context())
+	if err := <-served; err != ErrServerClosed {
+		t.Error(err)
+	}
+	if n := s.Stats().Refused["accept failed"]; n != 1 {
+		t.Errorf("%d failures counted", n)
+	}
 }

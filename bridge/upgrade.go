@@ -110,7 +110,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session)
 		s.left(session, conn, err)
 		return
 	}
-	s.launch(session, conn, early)
+	s.prepare(session, early)
+	s.launch(session, conn)
 }
 
 // left is all of a session whose client did not take the 101.
@@ -122,14 +123,19 @@ func (s *Server) left(session *session, conn net.Conn, err error) {
 	session.release()
 }
 
-// launch starts an admitted session on the client's connection.
-func (s *Server) launch(session *session, conn net.Conn, early []byte) {
-	session.client, session.early = s.tap(conn, clientGlyphs), early
-	session.from = newSource(session.client, &s.buffers)
-	session.out = &frameWriter{conn: session.client}
+// prepare is after the 101; early is what came with the handshake.
+func (s *Server) prepare(session *session, early []byte) {
+	session.early = early
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)
-	s.sessions.start(session)
+}
+
+// launch starts a prepared session on the client's connection.
+func (s *Server) launch(session *session, conn net.Conn) {
+	session.client = s.tap(conn, clientGlyphs)
+	session.from = newSource(session.client, &s.buffers)
+	session.out = &frameWriter{conn: session.client}
+	s.sessions.start(session, session.open)
 }
 
 func (s *Server) modeFor(subprotocol string) mode {

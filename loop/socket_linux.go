@@ -3,6 +3,8 @@ package loop
 import (
 	"cmp"
 	"io"
+	"net/netip"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -86,6 +88,58 @@ func (s *Socket) Close() {
 	*s = Socket{}
 }
 
+// Release takes the socket out of the loop and returns its descriptor, which is
+// the caller's.
+func (s *Socket) Release() (fd int) {
+	if s.watched {
+		s.unwatch()
+	}
+	fd = s.fd
+	s.loop.sockets[fd] = nil
+	*s = Socket{}
+	return fd
+}
+
+// Move makes to, which must be new, what s was, with another owner.
+func (s *Socket) Move(to *Socket, owner Owner) {
+	*to = *s
+	to.owner = owner
+	s.loop.sockets[s.fd] = to
+	*s = Socket{}
+}
+
+// Accept accepts a connection of a listening TCP socket; the descriptor is the
+// caller's. What a client did to one that is not ready is not told.
+func (s *Socket) Accept() (fd int, from netip.AddrPort, err error) {
+	for {
+		fd, peer, err := unix.Accept4(s.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
+		switch err {
+		case nil:
+			return fd, addrPort(peer), nil
+		case unix.EINTR, unix.ECONNABORTED:
+			continue
+		case unix.EAGAIN:
+			err = ErrWouldBlock
+		}
+		return -1, netip.AddrPort{}, err
+	}
+}
+
+// addrPort is a as package net has it: IPv4 is not dressed up as IPv6.
+func addrPort(a unix.Sockaddr) netip.AddrPort {
+	switch a := a.(type) {
+	case *unix.SockaddrInet4:
+		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
+	case *unix.SockaddrInet6:
+		addr := netip.AddrFrom16(a.Addr).Unmap()
+		if a.ZoneId != 0 {
+			addr = addr.WithZone(strconv.Itoa(int(a.ZoneId)))
+		}
+		return netip.AddrPortFrom(addr, uint16(a.Port))
+	}
+	return netip.AddrPort{}
+}
+
 // CloseWrite ends the sending side.
 func (s *Socket) CloseWrite() {
 	if s.loop != nil {
@@ -130,8 +184,13 @@ func isOwn(fd int, peer unix.Sockaddr) bool {
 }
 
 // Read reads once. The stream's end is io.EOF.
-func (s *Socket) Read(p []byte) (int, error) {
-	n, err := transfer(unix.SYS_RECVFROM, s.fd, p, 0)
+func (s *Socket) Read(p []byte) (int, error) { return s.read(p, 0) }
+
+// Peek is Read of bytes that stay.
+func (s *Socket) Peek(p []byte) (int, error) { return s.read(p, unix.MSG_PEEK) }
+
+func (s *Socket) read(p []byte, flags int) (int, error) {
+	n, err := transfer(unix.SYS_RECVFROM, s.fd, p, flags)
 	if n == 0 && err == nil {
 		err = io.EOF
 	}

@@ -110,6 +110,7 @@ func (s *service) openTarget() (err error) {
 	}
 	r.policy = s.policy
 	s.server.Route, s.server.LogPath = r.route, r.pathForLog
+	s.server.QuickRoute = r.fixed != nil && r.policy.Auth == nil && r.policy.Tokens == nil
 	return nil
 }
 
