@@ -16,7 +16,7 @@ const turnReads = 4
 // loop's goroutine; stop and cut are for any.
 type flow struct {
 	s              *session
-	loop           *loop.Loop
+	loop           *worker
 	client, target loop.Socket
 	up             upstream
 	down           downstream
@@ -40,7 +40,7 @@ const (
 )
 
 // newFlow makes a session the loop's; from now on it is ended there.
-func (s *Server) newFlow(session *session, l *loop.Loop) *flow {
+func (s *Server) newFlow(session *session, l *worker) *flow {
 	f := &flow{s: session, loop: l, up: upstream{frames: newUnframer(session.mode, &s.buffers)}}
 	session.carrier = f
 	return f
@@ -202,5 +202,5 @@ func (f *flow) finish() {
 	f.out.drop(f.s.server)
 	f.client.Close()
 	f.target.Close()
-	go f.s.over() // writes to the log, which may wait
+	f.loop.ended.add(f.s)
 }

@@ -19,9 +19,15 @@ import (
 // something to do would first have to have one taken away.
 type loops struct {
 	once sync.Once
-	all  []*loop.Loop
+	all  []*worker
 	next atomic.Uint32
 	wg   sync.WaitGroup
+}
+
+// worker is a loop and what its sessions share.
+type worker struct {
+	*loop.Loop
+	ended funerals
 }
 
 func (ls *loops) start() {
@@ -30,13 +36,13 @@ func (ls *loops) start() {
 		if err != nil {
 			return // with fewer or none: goroutines carry every session
 		}
-		ls.all = append(ls.all, l)
+		ls.all = append(ls.all, &worker{Loop: l, ended: funerals{loop: l}})
 		ls.wg.Go(l.Run)
 	}
 }
 
 // pick is nil when there is no loop.
-func (ls *loops) pick() *loop.Loop {
+func (ls *loops) pick() *worker {
 	ls.once.Do(ls.start)
 	if len(ls.all) == 0 {
 		return nil
@@ -146,4 +152,31 @@ func duplicateRaw(raw syscall.RawConn) (fd int, ok bool) {
 		ok = dupErr == nil
 	})
 	return fd, ok && err == nil
+}
+
+// funerals ends sessions outside of a loop, some at a time: their last line
+// goes to the log, which may wait. It belongs to the loop's goroutine.
+type funerals struct {
+	loop  *loop.Loop
+	ended []*session
+}
+
+// funeralTime is how long a session may wait for others to share a goroutine.
+const funeralTime = time.Millisecond
+
+func (fs *funerals) add(s *session) {
+	if fs.ended = append(fs.ended, s); len(fs.ended) == 1 {
+		fs.loop.AfterFunc(funeralTime, fs.hold)
+	}
+}
+
+func (fs *funerals) hold() {
+	go holdAll(fs.ended)
+	fs.ended = nil
+}
+
+func holdAll(ended []*session) {
+	for _, s := range ended {
+		s.over()
+	}
 }

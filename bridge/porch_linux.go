@@ -19,7 +19,7 @@ import (
 // serveConn, with nothing eaten. All of it belongs to the loop's goroutine.
 type porch struct {
 	server   *Server
-	loop     *loop.Loop
+	loop     *worker
 	listener loop.Socket
 	guests   map[*guest]struct{}
 	pause    time.Duration // after a failure to accept

@@ -286,6 +286,7 @@ func TestPorchAfterAFailure(t *testing.T) {
 	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 101 {
 		t.Errorf("%+v %v", answer, err)
 	}
+	c.Close()
 	l.Close()
 	s.Shutdown(t.Context())
 	if err := <-served; err != ErrServerClosed {
@@ -293,5 +294,29 @@ func TestPorchAfterAFailure(t *testing.T) {
 	}
 	if n := s.Stats().Refused["accept failed"]; n != 1 {
 		t.Errorf("%d failures counted", n)
+	}
+}
+
+// stuck is a log that writes nothing until it is freed.
+type stuck struct{ freed chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) { <-s.freed; return len(p), nil }
+
+// A log that takes no more holds up who has ended, and nobody else.
+func TestStuckLog(t *testing.T) {
+	log := stuck{make(chan struct{})}
+	r := startRig(t, func(s *Server) { s.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	defer close(log.freed)
+	client, target := r.pair()
+	for range 4 {
+		gone, left := r.pair()
+		left.Close()
+		gone.wantClose(1000, "target closed")
+		gone.close(1000, "")
+		readAll(t, gone.conn)
+	}
+	client.send("still carried")
+	if got := readN(t, target, 13); got != "still carried" {
+		t.Errorf("target got %q", got)
 	}
 }

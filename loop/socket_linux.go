@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"io"
 	"net/netip"
-	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -30,9 +29,10 @@ type Socket struct {
 	loop       *Loop
 	owner      Owner
 	fd         int
-	generation int32 // tells it from sockets that had its descriptor before
-	wants      Events
-	watched    bool
+	generation int32  // tells it from sockets that had its descriptor before
+	wants      Events // what the owner is told of
+	watched    bool   // by the kernel, for
+	watching   Events // this: wants, and perhaps reading that was wanted before
 }
 
 // errWouldBlock is a type of its own so that an error costs no allocation.
@@ -55,26 +55,39 @@ func (l *Loop) Open(s *Socket, fd int, owner Owner) {
 }
 
 // Want sets what the owner is told of; an error means that the system is out
-// of memory for watches.
+// of memory for watches. That nothing is to be read any more the kernel is told
+// only once there is something: often it is wanted again before.
 func (s *Socket) Want(events Events) error {
 	if events == s.wants || s.loop == nil {
+		return nil
+	}
+	s.wants = events
+	if s.watched && s.watching == events|Readable {
+		return nil
+	}
+	return s.watch()
+}
+
+// watch tells the kernel what is wanted.
+func (s *Socket) watch() error {
+	if s.watched && s.watching == s.wants {
 		return nil
 	}
 	op := unix.EPOLL_CTL_MOD
 	if !s.watched {
 		op = unix.EPOLL_CTL_ADD
 	}
-	event := unix.EpollEvent{Events: uint32(events), Fd: int32(s.fd), Pad: s.generation}
+	event := unix.EpollEvent{Events: uint32(s.wants), Fd: int32(s.fd), Pad: s.generation}
 	if _, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(s.loop.epoll), uintptr(op), uintptr(s.fd), uintptr(unsafe.Pointer(&event)), 0, 0); errno != 0 {
 		return errno
 	}
-	s.wants, s.watched = events, true
+	s.watching, s.watched = s.wants, true
 	return nil
 }
 
 func (s *Socket) unwatch() {
 	unix.EpollCtl(s.loop.epoll, unix.EPOLL_CTL_DEL, s.fd, nil)
-	s.watched = false
+	s.watching, s.watched = 0, false
 }
 
 // Close closes the socket; it leaves the loop with its descriptor. Closing it
@@ -112,32 +125,19 @@ func (s *Socket) Move(to *Socket, owner Owner) {
 // caller's. What a client did to one that is not ready is not told.
 func (s *Socket) Accept() (fd int, from netip.AddrPort, err error) {
 	for {
-		fd, peer, err := unix.Accept4(s.fd, unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC)
-		switch err {
-		case nil:
-			return fd, addrPort(peer), nil
+		var a address
+		size := uint32(unsafe.Sizeof(a))
+		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(s.fd), uintptr(unsafe.Pointer(&a)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(fd), a.addrPort(), nil
 		case unix.EINTR, unix.ECONNABORTED:
 			continue
 		case unix.EAGAIN:
-			err = ErrWouldBlock
+			return -1, from, ErrWouldBlock
 		}
-		return -1, netip.AddrPort{}, err
+		return -1, from, errno
 	}
-}
-
-// addrPort is a as package net has it: IPv4 is not dressed up as IPv6.
-func addrPort(a unix.Sockaddr) netip.AddrPort {
-	switch a := a.(type) {
-	case *unix.SockaddrInet4:
-		return netip.AddrPortFrom(netip.AddrFrom4(a.Addr), uint16(a.Port))
-	case *unix.SockaddrInet6:
-		addr := netip.AddrFrom16(a.Addr).Unmap()
-		if a.ZoneId != 0 {
-			addr = addr.WithZone(strconv.Itoa(int(a.ZoneId)))
-		}
-		return netip.AddrPortFrom(addr, uint16(a.Port))
-	}
-	return netip.AddrPort{}
 }
 
 // CloseWrite ends the sending side.
@@ -152,35 +152,20 @@ func (s *Socket) Connected() (bool, error) {
 	if errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || errno != 0 {
 		return false, cmp.Or(err, error(unix.Errno(errno)))
 	}
-	peer, err := unix.Getpeername(s.fd)
-	if err == unix.ENOTCONN {
+	peer, errno := name(unix.SYS_GETPEERNAME, s.fd)
+	if errno == unix.ENOTCONN {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	if isOwn(s.fd, peer) {
+	own, _ := name(unix.SYS_GETSOCKNAME, s.fd)
+	switch {
+	case errno != 0:
+		return false, errno
+	case own == peer:
+		// Where nobody listens on a port of the range that connecting takes its
+		// own ports from, a socket can be connected to itself.
 		return false, unix.ECONNREFUSED
 	}
 	return true, nil
-}
-
-// isOwn tells whether a socket is connected to itself: where nobody listens on
-// a port of the range that connecting takes its own ports from, it can be.
-func isOwn(fd int, peer unix.Sockaddr) bool {
-	own, err := unix.Getsockname(fd)
-	if err != nil {
-		return false
-	}
-	switch peer := peer.(type) {
-	case *unix.SockaddrInet4:
-		own, ok := own.(*unix.SockaddrInet4)
-		return ok && own.Port == peer.Port && own.Addr == peer.Addr
-	case *unix.SockaddrInet6:
-		own, ok := own.(*unix.SockaddrInet6)
-		return ok && own.Port == peer.Port && own.Addr == peer.Addr
-	}
-	return false
 }
 
 // Read reads once. The stream's end is io.EOF.
