@@ -101,11 +101,14 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	r.server = &Server{
 		Route: to(targetAt(targets.Addr())),
 		Pump:  pump,
-		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		// With it a loop receives connections too.
+		QuickRoute: pump == PumpAuto,
+		Log:        slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if set != nil {
 		set(r.server)
 	}
+	r.server.Stats() // starts what tests look at
 	served := make(chan error, 1)
 	go func() { served <- r.server.Serve(listener) }()
 	t.Cleanup(func() {

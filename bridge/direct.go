@@ -24,30 +24,45 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	raw, unread := sniffed.Detach()
 	conn := &prefixed{raw, unread}
 	r, rest := s.heads.read(unread)
-	if r == nil || headerLines(r.Header) > headLines || !isUpgrade(r) || checkUpgrade(r) != nil || checkVersion(r) != nil {
+	if r == nil || !plainUpgrade(r) {
 		return conn
 	}
 	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, raw.LocalAddr()))
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.RemoteAddr = raw.RemoteAddr().String()
-	d := s.decideCalmly(r)
-	var release func()
-	if d.route.Target != nil {
-		release = s.admit(r, d)
-	}
-	if d.refusal != nil || d.route.Target == nil {
+	d, session := s.judge(r)
+	if session == nil {
 		return &decided{conn, d}
 	}
 	s.conns.Add(-1)
-	session := s.newSession(r, d, release)
 	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d.subprotocol)); err != nil {
 		s.left(session.id, raw, err)
-		release()
+		session.release()
 		return nil
 	}
-	s.launch(session, raw, rest)
+	s.prepare(session, rest)
+	s.launch(session, raw)
 	return nil
+}
+
+// plainUpgrade tells whether there is nothing wrong with r but what Route finds.
+func plainUpgrade(r *http.Request) bool {
+	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil && checkVersion(r) == nil
+}
+
+// judge is what becomes of a plain upgrade; no session: whoever speaks HTTP is
+// to go on with the decision.
+func (s *Server) judge(r *http.Request) (*decision, *session) {
+	d := s.decideCalmly(r)
+	if d.route.Target == nil {
+		return d, nil
+	}
+	release := s.admit(r, d)
+	if d.refusal != nil {
+		return d, nil
+	}
+	return d, s.newSession(r, d, release)
 }
 
 // decideCalmly makes a refusal of a panic in Route: net/http, which is not there

@@ -1,10 +1,12 @@
 package bridge
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -12,31 +14,34 @@ import (
 // What is refused is refused in the same words whether direct or the HTTP
 // server, which a head with bare line feeds is left to, looked at it first.
 func TestRefusalsHaveOneForm(t *testing.T) {
-	var route func(*http.Request) (Route, error)
-	r := startRig(t, func(s *Server) { s.Route = func(r *http.Request) (Route, error) { return route(r) } })
-	asked := 0
 	for name, tc := range map[string]struct {
 		route func(*http.Request) (Route, error)
 		bytes string
-		asked int
+		asked int64
 	}{
 		"refused by Route": {
 			func(*http.Request) (Route, error) {
-				asked++
 				return Route{}, &Refusal{Status: 401, Reason: "who are you", Header: http.Header{"Www-Authenticate": {"Basic"}}}
 			}, request(), 1},
-		"a Route that panics": {func(*http.Request) (Route, error) { asked++; panic("at the disco") }, request(), 1},
+		"a Route that panics": {func(*http.Request) (Route, error) { panic("at the disco") }, request(), 1},
 		"wrong version":       {nil, strings.Replace(request(), "Version: 13", "Version: 8", 1), 1},
 		"odd Host":            {nil, strings.Replace(request(), "Host: bridge", "Host: br<dge", 1), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			route, asked = tc.route, 0
-			if route == nil {
-				route = func(*http.Request) (Route, error) { asked++; return Route{Target: dialTo{r.target.Addr()}}, nil }
-			}
+			var asked atomic.Int64
+			r := startRig(t, func(s *Server) {
+				good := s.Route
+				s.Route = func(r *http.Request) (Route, error) {
+					asked.Add(1)
+					if tc.route == nil {
+						return good(r)
+					}
+					return tc.route(r)
+				}
+			})
 			whole := r.talk(tc.bytes)
-			if asked != tc.asked {
-				t.Errorf("Route was asked %d times, want %d", asked, tc.asked)
+			if asked.Load() != tc.asked {
+				t.Errorf("Route was asked %d times, want %d", asked.Load(), tc.asked)
 			}
 			if name == "a Route that panics" { // net/http closes, we still say something
 				if !strings.HasPrefix(whole, "HTTP/1.1 500 ") {
@@ -57,8 +62,15 @@ func undated(answer string) string {
 
 // Route sees the same request as behind the HTTP server.
 func TestRouteSeesARequest(t *testing.T) {
+	for _, quick := range []bool{false, true} {
+		t.Run(fmt.Sprintf("quick=%v", quick), func(t *testing.T) { routeSees(t, quick) })
+	}
+}
+
+func routeSees(t *testing.T, quick bool) {
 	seen := make(chan *http.Request, 1)
 	r := startRig(t, func(s *Server) {
+		s.QuickRoute = quick
 		s.Route = func(r *http.Request) (Route, error) { seen <- r; return Route{}, &Refusal{Status: 403, Reason: "no"} }
 	})
 	c := r.dialRaw()
@@ -68,10 +80,13 @@ func TestRouteSeesARequest(t *testing.T) {
 		got.URL.Query().Get("token") != "x" || got.Header.Get("Cookie") != "a=b" || len(got.Header["Host"]) != 0 || got.TLS != nil {
 		t.Errorf("%+v", got)
 	}
+	readAll(t, c)
+	if quick && pump == PumpAuto {
+		return
+	}
 	if addr := got.Context().Value(http.LocalAddrContextKey); addr == nil {
 		t.Error("no local address")
 	}
-	readAll(t, c)
 	select {
 	case <-got.Context().Done():
 	case <-time.After(patience):

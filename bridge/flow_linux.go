@@ -16,7 +16,7 @@ const turnReads = 4
 // loop's goroutine; stop and cut are for any.
 type flow struct {
 	s              *session
-	loop           *loop.Loop
+	loop           *worker
 	client, target loop.Socket
 	up             upstream
 	down           downstream
@@ -24,6 +24,9 @@ type flow struct {
 	dial           *loop.Timer // while the target is connecting
 	alarm          *loop.Timer // once the session has an ending
 	over           bool
+
+	started bool
+	before  []func() // what was to be done before that
 }
 
 // stage is how far a direction has come.
@@ -36,10 +39,17 @@ const (
 	done
 )
 
-// start takes both sockets over; the target's is connecting if dial is more than
-// 0, which is how long it may. It is the first thing the loop does with f.
-func (f *flow) start(client, target int, dial time.Duration) {
-	f.loop.Open(&f.client, client, f)
+// newFlow makes a session the loop's; from now on it is ended there.
+func (s *Server) newFlow(session *session, l *worker) *flow {
+	f := &flow{s: session, loop: l, up: upstream{frames: newUnframer(session.mode, &s.buffers)}}
+	session.carrier = f
+	return f
+}
+
+// start takes the target's socket over, which is connecting if dial is more
+// than 0: that is how long it may. It is the first thing the loop does with f,
+// whose client it has.
+func (f *flow) start(target int, dial time.Duration) {
 	f.loop.Open(&f.target, target, f)
 	if dial > 0 {
 		f.connect(dial)
@@ -47,6 +57,11 @@ func (f *flow) start(client, target int, dial time.Duration) {
 		f.begin()
 	}
 	f.settle()
+	f.started = true
+	for _, do := range f.before {
+		do()
+	}
+	f.before = nil
 }
 
 // begin is when there is a target.
@@ -140,8 +155,8 @@ func (f *flow) expire() {
 
 // stop ends the session from the bridge's side. It may be called by anybody.
 func (f *flow) stop(why ending) {
-	f.loop.Do(func() {
-		if !f.over && f.ended(why) {
+	f.do(func() {
+		if f.ended(why) {
 			f.dialFailed(context.Canceled)
 			f.downEnded()
 			f.settle()
@@ -151,11 +166,25 @@ func (f *flow) stop(why ending) {
 
 // cut ends the session at once. It may be called by anybody.
 func (f *flow) cut() {
-	f.loop.Do(func() {
+	f.do(func() {
+		f.ended(endShutdown)
+		f.finish()
+	})
+}
+
+// do has the loop do something with f, but not before start nor after finish.
+func (f *flow) do(what func()) {
+	unlessOver := func() {
 		if !f.over {
-			f.ended(endShutdown)
-			f.finish()
+			what()
 		}
+	}
+	f.loop.Do(func() {
+		if !f.started {
+			f.before = append(f.before, unlessOver)
+			return
+		}
+		unlessOver()
 	})
 }
 
@@ -173,5 +202,5 @@ func (f *flow) finish() {
 	f.out.drop(f.s.server)
 	f.client.Close()
 	f.target.Close()
-	go f.s.over() // writes to the log, which may wait
+	f.loop.ended.add(f.s)
 }

@@ -36,6 +36,11 @@ func (s *Server) serveConn(raw net.Conn) {
 			return
 		}
 	}
+	s.handOn(conn)
+}
+
+// handOn gives a connection that speaks HTTP to the HTTP server.
+func (s *Server) handOn(conn net.Conn) {
 	if !s.handoff.give(conn) {
 		s.conns.Add(-1)
 	}

@@ -5,6 +5,7 @@ import (
 	"runtime"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -18,9 +19,15 @@ import (
 // something to do would first have to have one taken away.
 type loops struct {
 	once sync.Once
-	all  []*loop.Loop
+	all  []*worker
 	next atomic.Uint32
 	wg   sync.WaitGroup
+}
+
+// worker is a loop and what its sessions share.
+type worker struct {
+	*loop.Loop
+	ended funerals
 }
 
 func (ls *loops) start() {
@@ -29,13 +36,13 @@ func (ls *loops) start() {
 		if err != nil {
 			return // with fewer or none: goroutines carry every session
 		}
-		ls.all = append(ls.all, l)
+		ls.all = append(ls.all, &worker{Loop: l, ended: funerals{loop: l}})
 		ls.wg.Go(l.Run)
 	}
 }
 
 // pick is nil when there is no loop.
-func (ls *loops) pick() *loop.Loop {
+func (ls *loops) pick() *worker {
 	ls.once.Do(ls.start)
 	if len(ls.all) == 0 {
 		return nil
@@ -90,22 +97,27 @@ func (ls *loops) carry(s *session) bool {
 }
 
 // loopable tells whether s is of the kind that loops carry.
-func (s *session) loopable() bool { return s.server.Pump == PumpAuto && s.mode != textMode }
+func (s *session) loopable() bool {
+	return s.server.Pump == PumpAuto && s.mode != textMode && s.server.Traffic == nil
+}
 
 // take gives both descriptors to a loop, or closes them; see flow.start.
 func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
-	f := &flow{s: s, loop: ls.pick(), up: upstream{frames: newUnframer(s.mode, &s.server.buffers)}}
+	l := ls.pick()
 	s.mu.Lock()
-	if f.loop == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
+	if l == nil || s.end != nil { // no loop, or stopped meanwhile: deadlines are set
 		s.mu.Unlock()
 		unix.Close(client)
 		unix.Close(target)
 		return false
 	}
 	conns := [...]net.Conn{s.client, s.target}
-	s.carrier = f
+	f := s.server.newFlow(s, l)
 	s.client, s.target, s.from, s.out = nil, nil, nil, nil
-	f.loop.Do(func() { f.start(client, target, dial) }) // before any stop
+	l.Do(func() {
+		l.Open(&f.client, client, f)
+		f.start(target, dial)
+	})
 	s.mu.Unlock()
 	for _, c := range conns {
 		if c != nil {
@@ -122,10 +134,49 @@ func duplicate(c net.Conn) (fd int, ok bool) {
 	if raw == nil {
 		return -1, false
 	}
+	return duplicateRaw(raw)
+}
+
+func duplicateOf(l *net.TCPListener) (fd int, ok bool) {
+	raw, err := l.SyscallConn()
+	if err != nil {
+		return -1, false
+	}
+	return duplicateRaw(raw)
+}
+
+func duplicateRaw(raw syscall.RawConn) (fd int, ok bool) {
 	err := raw.Control(func(old uintptr) {
 		var dupErr error
 		fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 0)
 		ok = dupErr == nil
 	})
 	return fd, ok && err == nil
+}
+
+// funerals ends sessions outside of a loop, some at a time: their last line
+// goes to the log, which may wait. It belongs to the loop's goroutine.
+type funerals struct {
+	loop  *loop.Loop
+	ended []*session
+}
+
+// funeralTime is how long a session may wait for others to share a goroutine.
+const funeralTime = time.Millisecond
+
+func (fs *funerals) add(s *session) {
+	if fs.ended = append(fs.ended, s); len(fs.ended) == 1 {
+		fs.loop.AfterFunc(funeralTime, fs.hold)
+	}
+}
+
+func (fs *funerals) hold() {
+	go holdAll(fs.ended)
+	fs.ended = nil
+}
+
+func holdAll(ended []*session) {
+	for _, s := range ended {
+		s.over()
+	}
 }

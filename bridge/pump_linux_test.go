@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -262,4 +263,61 @@ func TestCutWhileDialling(t *testing.T) {
 	}
 	io.Copy(io.Discard, client.conn)
 	r.wantLog("session ended", "by=bridge", "shutting down")
+}
+
+// A loop that cannot accept (no descriptor is left, say) waits, and goes on.
+func TestPorchAfterAFailure(t *testing.T) {
+	l := listenTCP(t)
+	s := &Server{Route: to(failing{timeoutError{}}), QuickRoute: true, Log: slog.New(slog.DiscardHandler)}
+	s.Stats()
+	p := s.newPorch(l)
+	if p == nil {
+		t.Fatal("no porch")
+	}
+	p.loop.Do(func() { p.failed(unix.EMFILE) })
+	served := make(chan error, 1)
+	go func() { served <- s.serveOn(p) }()
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	io.WriteString(c, request())
+	if answer, err := http.ReadResponse(bufio.NewReader(c), nil); err != nil || answer.StatusCode != 101 {
+		t.Errorf("%+v %v", answer, err)
+	}
+	c.Close()
+	l.Close()
+	s.Shutdown(t.Context())
+	if err := <-served; err != ErrServerClosed {
+		t.Error(err)
+	}
+	if n := s.Stats().Refused["accept failed"]; n != 1 {
+		t.Errorf("%d failures counted", n)
+	}
+}
+
+// stuck is a log that writes nothing until it is freed.
+type stuck struct{ freed chan struct{} }
+
+func (s stuck) Write(p []byte) (int, error) { <-s.freed; return len(p), nil }
+
+// A log that takes no more holds up who has ended, and nobody else.
+func TestStuckLog(t *testing.T) {
+	log := stuck{make(chan struct{})}
+	r := startRig(t, func(s *Server) { s.Log = slog.New(slog.NewTextHandler(log, nil)) })
+	defer close(log.freed)
+	client, target := r.pair()
+	for range 4 {
+		gone, left := r.pair()
+		left.Close()
+		gone.wantClose(1000, "target closed")
+		gone.close(1000, "")
+		readAll(t, gone.conn)
+	}
+	client.send("still carried")
+	if got := readN(t, target, 13); got != "still carried" {
+		t.Errorf("target got %q", got)
+	}
 }

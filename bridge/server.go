@@ -55,6 +55,9 @@ type Server struct {
 	// Route says where an upgrade goes while an HTTP status can still be
 	// said. A *Refusal as error is answered as it says.
 	Route func(*http.Request) (Route, error)
+	// QuickRoute says that Route never waits and has no use for the request's
+	// context, so that it may be called where waiting would hold up sessions.
+	QuickRoute bool
 	// Handler answers every request that is not an upgrade; nil: 404.
 	Handler http.Handler
 	// TLS, when set, is offered to clients whose first byte asks for it.
@@ -130,6 +133,9 @@ func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	stop := context.AfterFunc(s.ctx, func() { l.Close() })
 	defer stop()
+	if p := s.newPorch(l); p != nil {
+		return s.serveOn(p)
+	}
 	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
 		if s.ctx.Err() != nil {
@@ -142,7 +148,8 @@ func (s *Server) Serve(l net.Listener) error {
 			if errors.Is(err, net.ErrClosed) {
 				return err
 			}
-			pause = s.acceptFailed(pause, err)
+			pause = longerPause(pause)
+			s.acceptFailed(pause, err)
 			continue
 		}
 		pause = 0
@@ -150,16 +157,31 @@ func (s *Server) Serve(l net.Listener) error {
 	}
 }
 
-// acceptFailed waits 5 ms, doubling up to 1 s while it goes on.
-func (s *Server) acceptFailed(pause time.Duration, err error) time.Duration {
-	pause = min(max(2*pause, 5*time.Millisecond), time.Second)
+// serveOn is Serve by a loop.
+func (s *Server) serveOn(p *porch) error {
+	gone := make(chan struct{})
+	s.fronts.Go(func() {
+		p.serve()
+		close(gone)
+	})
+	<-gone
+	return ErrServerClosed
+}
+
+// longerPause is how long a failure to accept is waited out after pause was not
+// long enough: 5 ms, doubling up to 1 s while it goes on.
+func longerPause(pause time.Duration) time.Duration {
+	return min(max(2*pause, 5*time.Millisecond), time.Second)
+}
+
+// acceptFailed tells of a failure and waits it out.
+func (s *Server) acceptFailed(pause time.Duration, err error) {
 	s.counters.add("accept failed")
 	s.log().Error("cannot accept a connection", "err", err, "retry_in", pause)
 	select {
 	case <-time.After(pause):
 	case <-s.ctx.Done():
 	}
-	return pause
 }
 
 // start makes what all listeners share.

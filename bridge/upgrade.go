@@ -146,7 +146,8 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session)
 		session.release()
 		return
 	}
-	s.launch(session, conn, early)
+	s.prepare(session, early)
+	s.launch(session, conn)
 }
 
 // left is all of a client that did not take the 101.
@@ -157,15 +158,25 @@ func (s *Server) left(id clientID, conn net.Conn, err error) {
 	}
 }
 
-// launch starts an admitted session on the client's connection.
-func (s *Server) launch(session *session, conn net.Conn, early []byte) {
-	session.client, session.early = s.tap(conn, clientGlyphs), early
-	session.from = newSource(session.client, &s.buffers)
-	session.out = &frameWriter{conn: session.client}
+// prepare is after the 101; early is what came with the handshake.
+func (s *Server) prepare(session *session, early []byte) {
+	session.early = early
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)
+}
+
+// launch starts a prepared session on the client's connection.
+func (s *Server) launch(session *session, conn net.Conn) {
+	session.client = s.tap(conn, clientGlyphs)
+	session.from = newSource(session.client, &s.buffers)
+	session.out = &frameWriter{conn: session.client}
+	s.startSession(session, session.open)
+}
+
+// startSession counts a prepared session among the live, and opens it by open.
+func (s *Server) startSession(session *session, open func()) {
 	session.release = s.sessions.enter(session, session.release)
-	session.open()
+	open()
 }
 
 func (s *Server) modeFor(subprotocol string) mode {

@@ -102,13 +102,13 @@ func TestRefusedUpgrades(t *testing.T) {
 }
 
 func TestRouteRefuses(t *testing.T) {
-	var err error
-	r := startRig(t, func(s *Server) { s.Route = func(*http.Request) (Route, error) { return Route{}, err } })
-	err = &Refusal{Status: 403, Reason: "not you", Header: http.Header{"X-Why": {"because"}}}
+	errs := make(chan error, 1)
+	r := startRig(t, func(s *Server) { s.Route = func(*http.Request) (Route, error) { return Route{}, <-errs } })
+	errs <- &Refusal{Status: 403, Reason: "not you", Header: http.Header{"X-Why": {"because"}}}
 	if answer, body := r.ask(request()); answer.StatusCode != 403 || body != "not you\n" || answer.Header.Get("X-Why") != "because" {
 		t.Errorf("%s %q", answer.Status, body)
 	}
-	err = errors.New("the password file is /etc/secret")
+	errs <- errors.New("the password file is /etc/secret")
 	if answer, body := r.ask(request()); answer.StatusCode != 500 || strings.Contains(body, "secret") {
 		t.Errorf("%s %q", answer.Status, body)
 	}

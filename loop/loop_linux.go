@@ -112,15 +112,17 @@ func (l *Loop) dispatch(event unix.EpollEvent) {
 		return
 	}
 	can := Events(event.Events)
-	if can&(unix.EPOLLERR|unix.EPOLLHUP) != 0 {
-		if s.wants == 0 {
-			s.unwatch() // nobody wants to know, and it would be told again and again
-			return
-		}
+	over := can&(unix.EPOLLERR|unix.EPOLLHUP) != 0
+	if over {
 		can |= Readable | Writable
 	}
-	if can &= s.wants; can != 0 {
+	switch can &= s.wants; {
+	case can != 0:
 		s.owner.Ready(s, can)
+	case over && s.wants == 0:
+		s.unwatch() // nobody wants to know, and it would be told again and again
+	default:
+		s.watch()
 	}
 }
 

@@ -3,6 +3,7 @@ package loop
 import (
 	"cmp"
 	"io"
+	"net/netip"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -28,9 +29,10 @@ type Socket struct {
 	loop       *Loop
 	owner      Owner
 	fd         int
-	generation int32 // tells it from sockets that had its descriptor before
-	wants      Events
-	watched    bool
+	generation int32  // tells it from sockets that had its descriptor before
+	wants      Events // what the owner is told of
+	watched    bool   // by the kernel, for
+	watching   Events // this: wants, and perhaps reading that was wanted before
 }
 
 // errWouldBlock is a type of its own so that an error costs no allocation.
@@ -53,26 +55,39 @@ func (l *Loop) Open(s *Socket, fd int, owner Owner) {
 }
 
 // Want sets what the owner is told of; an error means that the system is out
-// of memory for watches.
+// of memory for watches. That nothing is to be read any more the kernel is told
+// only once there is something: often it is wanted again before.
 func (s *Socket) Want(events Events) error {
 	if events == s.wants || s.loop == nil {
+		return nil
+	}
+	s.wants = events
+	if s.watched && s.watching == events|Readable {
+		return nil
+	}
+	return s.watch()
+}
+
+// watch tells the kernel what is wanted.
+func (s *Socket) watch() error {
+	if s.watched && s.watching == s.wants {
 		return nil
 	}
 	op := unix.EPOLL_CTL_MOD
 	if !s.watched {
 		op = unix.EPOLL_CTL_ADD
 	}
-	event := unix.EpollEvent{Events: uint32(events), Fd: int32(s.fd), Pad: s.generation}
+	event := unix.EpollEvent{Events: uint32(s.wants), Fd: int32(s.fd), Pad: s.generation}
 	if _, _, errno := unix.RawSyscall6(unix.SYS_EPOLL_CTL, uintptr(s.loop.epoll), uintptr(op), uintptr(s.fd), uintptr(unsafe.Pointer(&event)), 0, 0); errno != 0 {
 		return errno
 	}
-	s.wants, s.watched = events, true
+	s.watching, s.watched = s.wants, true
 	return nil
 }
 
 func (s *Socket) unwatch() {
 	unix.EpollCtl(s.loop.epoll, unix.EPOLL_CTL_DEL, s.fd, nil)
-	s.watched = false
+	s.watching, s.watched = 0, false
 }
 
 // Close closes the socket; it leaves the loop with its descriptor. Closing it
@@ -84,6 +99,45 @@ func (s *Socket) Close() {
 	s.loop.sockets[s.fd] = nil
 	unix.Close(s.fd)
 	*s = Socket{}
+}
+
+// Release takes the socket out of the loop and returns its descriptor, which is
+// the caller's.
+func (s *Socket) Release() (fd int) {
+	if s.watched {
+		s.unwatch()
+	}
+	fd = s.fd
+	s.loop.sockets[fd] = nil
+	*s = Socket{}
+	return fd
+}
+
+// Move makes to, which must be new, what s was, with another owner.
+func (s *Socket) Move(to *Socket, owner Owner) {
+	*to = *s
+	to.owner = owner
+	s.loop.sockets[s.fd] = to
+	*s = Socket{}
+}
+
+// Accept accepts a connection of a listening TCP socket; the descriptor is the
+// caller's. What a client did to one that is not ready is not told.
+func (s *Socket) Accept() (fd int, from netip.AddrPort, err error) {
+	for {
+		var a address
+		size := uint32(unsafe.Sizeof(a))
+		fd, _, errno := unix.RawSyscall6(unix.SYS_ACCEPT4, uintptr(s.fd), uintptr(unsafe.Pointer(&a)), uintptr(unsafe.Pointer(&size)), unix.SOCK_NONBLOCK|unix.SOCK_CLOEXEC, 0, 0)
+		switch errno {
+		case 0:
+			return int(fd), a.addrPort(), nil
+		case unix.EINTR, unix.ECONNABORTED:
+			continue
+		case unix.EAGAIN:
+			return -1, from, ErrWouldBlock
+		}
+		return -1, from, errno
+	}
 }
 
 // CloseWrite ends the sending side.
@@ -98,40 +152,30 @@ func (s *Socket) Connected() (bool, error) {
 	if errno, err := unix.GetsockoptInt(s.fd, unix.SOL_SOCKET, unix.SO_ERROR); err != nil || errno != 0 {
 		return false, cmp.Or(err, error(unix.Errno(errno)))
 	}
-	peer, err := unix.Getpeername(s.fd)
-	if err == unix.ENOTCONN {
+	peer, errno := name(unix.SYS_GETPEERNAME, s.fd)
+	if errno == unix.ENOTCONN {
 		return false, nil
 	}
-	if err != nil {
-		return false, err
-	}
-	if isOwn(s.fd, peer) {
+	own, _ := name(unix.SYS_GETSOCKNAME, s.fd)
+	switch {
+	case errno != 0:
+		return false, errno
+	case own == peer:
+		// Where nobody listens on a port of the range that connecting takes its
+		// own ports from, a socket can be connected to itself.
 		return false, unix.ECONNREFUSED
 	}
 	return true, nil
 }
 
-// isOwn tells whether a socket is connected to itself: where nobody listens on
-// a port of the range that connecting takes its own ports from, it can be.
-func isOwn(fd int, peer unix.Sockaddr) bool {
-	own, err := unix.Getsockname(fd)
-	if err != nil {
-		return false
-	}
-	switch peer := peer.(type) {
-	case *unix.SockaddrInet4:
-		own, ok := own.(*unix.SockaddrInet4)
-		return ok && own.Port == peer.Port && own.Addr == peer.Addr
-	case *unix.SockaddrInet6:
-		own, ok := own.(*unix.SockaddrInet6)
-		return ok && own.Port == peer.Port && own.Addr == peer.Addr
-	}
-	return false
-}
-
 // Read reads once. The stream's end is io.EOF.
-func (s *Socket) Read(p []byte) (int, error) {
-	n, err := transfer(unix.SYS_RECVFROM, s.fd, p, 0)
+func (s *Socket) Read(p []byte) (int, error) { return s.read(p, 0) }
+
+// Peek is Read of bytes that stay.
+func (s *Socket) Peek(p []byte) (int, error) { return s.read(p, unix.MSG_PEEK) }
+
+func (s *Socket) read(p []byte, flags int) (int, error) {
+	n, err := transfer(unix.SYS_RECVFROM, s.fd, p, flags)
 	if n == 0 && err == nil {
 		err = io.EOF
 	}

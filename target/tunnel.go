@@ -28,7 +28,7 @@ func (t Tunnel) Dial(ctx context.Context) (net.Conn, error) {
 	defer cancel()
 	conn, err := t.Proxy.Dial(ctx)
 	if err != nil {
-		return nil, t.dialError(err)
+		return nil, t.refused(err)
 	}
 	stop := context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	early, err := t.connect(conn)

@@ -147,6 +147,7 @@ func (s *service) openTarget() (err error) {
 		}
 	}
 	s.server.Route, s.server.LogPath = r.route, r.pathForLog
+	s.server.QuickRoute = s.policy.Auth == nil && s.policy.Tokens == nil
 	return nil
 }
 

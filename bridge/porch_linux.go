@@ -1,0 +1,238 @@
+package bridge
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/wsbridge/wsbridge/loop"
+	"github.com/wsbridge/wsbridge/sniff"
+)
+
+// porch is where a loop receives connections: one whose first bytes are a whole
+// plain upgrade becomes a session right there. Every other is passed on to
+// serveConn, with nothing eaten. All of it belongs to the loop's goroutine.
+type porch struct {
+	server   *Server
+	loop     *worker
+	listener loop.Socket
+	guests   map[*guest]struct{}
+	pause    time.Duration // after a failure to accept
+	closed   bool
+}
+
+// guest is a connection that has not said all it has to.
+type guest struct {
+	porch   *porch
+	socket  loop.Socket
+	addr    string
+	timeout *loop.Timer
+}
+
+const (
+	acceptTurn = 8    // connections accepted before the others have their turn
+	helloSize  = 4096 // of a guest's first bytes that are looked at
+)
+
+// newPorch is nil where connections cannot be received in a loop. The caller
+// still closes l.
+func (s *Server) newPorch(l net.Listener) *porch {
+	tcp, ok := l.(*net.TCPListener)
+	if !ok || !s.QuickRoute || s.Pump != PumpAuto || s.TLSOnly {
+		return nil
+	}
+	p := &porch{server: s, loop: s.loops.pick(), guests: map[*guest]struct{}{}}
+	if p.loop == nil {
+		return nil
+	}
+	fd, ok := duplicateOf(tcp)
+	if !ok {
+		return nil
+	}
+	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // connections inherit it, and keep-alive
+	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
+	p.loop.Do(func() {
+		p.loop.Open(&p.listener, fd, p)
+		p.listen()
+	})
+	return p
+}
+
+// serve receives connections until the server quits.
+func (p *porch) serve() {
+	<-p.server.ctx.Done()
+	gone := make(chan struct{})
+	p.loop.Do(func() {
+		p.close()
+		close(gone)
+	})
+	<-gone
+}
+
+func (p *porch) close() {
+	p.closed = true
+	p.listener.Close()
+	for g := range p.guests {
+		g.leave()
+	}
+}
+
+func (p *porch) listen() {
+	if err := p.listener.Want(loop.Readable); err != nil && !p.closed {
+		p.failed(err)
+	}
+}
+
+// Ready is for the loop: somebody is at the door.
+func (p *porch) Ready(*loop.Socket, loop.Events) {
+	for range acceptTurn {
+		fd, from, err := p.listener.Accept()
+		switch {
+		case err == loop.ErrWouldBlock:
+			return
+		case err != nil:
+			p.failed(err)
+			return
+		}
+		p.pause = 0
+		p.receive(fd, from)
+	}
+}
+
+// failed stops accepting for a while, as Serve does.
+func (p *porch) failed(err error) {
+	p.listener.Want(0)
+	p.pause = longerPause(p.pause)
+	go p.server.acceptFailed(p.pause, err) // logs, which may wait
+	p.loop.AfterFunc(p.pause, p.listen)
+}
+
+func (p *porch) receive(fd int, from netip.AddrPort) {
+	s := p.server
+	g := &guest{porch: p, addr: from.String()}
+	p.loop.Open(&g.socket, fd, g)
+	p.guests[g] = struct{}{}
+	g.timeout = p.loop.AfterFunc(s.limits.SniffTimeout, func() { g.silent(sniff.ErrSilent) })
+	if s.conns.Add(1) > int64(s.limits.connections) || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
+		g.passOn(nil)
+	}
+}
+
+// leave ends what the porch knows of g.
+func (g *guest) leave() {
+	g.timeout.Stop()
+	delete(g.porch.guests, g)
+	g.socket.Close()
+	g.porch.server.conns.Add(-1)
+}
+
+// silent closes a guest that said nothing.
+func (g *guest) silent(err error) {
+	g.leave()
+	go g.porch.server.log().Debug("connection closed before its first byte", "client", g.addr, "err", err)
+}
+
+// Ready is for the loop: the guest speaks, or leaves.
+func (g *guest) Ready(*loop.Socket, loop.Events) {
+	s := g.porch.server
+	b := s.buffers.get()
+	defer s.buffers.put(b)
+	n, err := g.socket.Peek(b[:helloSize])
+	if err == loop.ErrWouldBlock {
+		return
+	}
+	if err != nil {
+		g.silent(err)
+		return
+	}
+	r, rest := s.heads.read(b[:n])
+	if r == nil || !plainUpgrade(r) {
+		g.passOn(nil)
+		return
+	}
+	r.RemoteAddr = g.addr
+	d, session := s.judge(r)
+	if session == nil {
+		g.passOn(d)
+		return
+	}
+	early := bytes.Clone(rest)
+	answer := switching(r.Header.Get("Sec-WebSocket-Key"), session.id.subprotocol)
+	g.socket.Read(b[:n]) // the same bytes, now for good
+	if _, err := g.socket.Write(answer); err != nil {
+		g.leave()
+		s.left(session.id, nil, err)
+		session.release()
+		return
+	}
+	g.enter(session, early)
+}
+
+// enter makes a session of g: in the loop if the target can be dialled there.
+func (g *guest) enter(session *session, early []byte) {
+	s := g.porch.server
+	s.prepare(session, early)
+	if to, ok := session.to.(starter); ok && session.loopable() {
+		if target, timeout, err := to.Start(); err == nil {
+			f := s.newFlow(session, s.loops.pick())
+			s.startSession(session, func() { f.welcome(g, target, timeout) })
+			return
+		}
+	}
+	conn, err := g.conn()
+	if err != nil {
+		s.left(session.id, nil, err)
+		session.release()
+		return
+	}
+	go s.launch(session, conn)
+}
+
+// welcome starts f with a guest's socket, in the guest's loop if that is f's own.
+func (f *flow) welcome(g *guest, target int, dial time.Duration) {
+	if f.loop == g.porch.loop {
+		g.socket.Move(&f.client, f)
+		g.leave()
+		f.start(target, dial)
+		return
+	}
+	client := g.socket.Release()
+	g.leave()
+	f.loop.Do(func() {
+		f.loop.Open(&f.client, client, f)
+		f.start(target, dial)
+	})
+}
+
+// passOn gives g to serveConn or, when it was decided on already, to the HTTP
+// server, which goes on with that.
+func (g *guest) passOn(d *decision) {
+	s := g.porch.server
+	conn, err := g.conn()
+	switch {
+	case err != nil:
+		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
+	case d == nil:
+		s.fronts.Go(func() { s.serveConn(conn) })
+	default:
+		s.conns.Add(1)
+		s.fronts.Go(func() { s.handOn(&decided{&prefixed{conn, nil}, d}) })
+	}
+}
+
+// conn makes g's socket a connection of package net; g has left.
+func (g *guest) conn() (net.Conn, error) {
+	file := os.NewFile(uintptr(g.socket.Release()), "")
+	g.leave()
+	defer file.Close()
+	conn, err := net.FileConn(file)
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	return conn, nil
+}
