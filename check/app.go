@@ -40,13 +40,18 @@ func (v *visit) app(ctx context.Context) finding {
 	return ok("%s", strings.Join(done, "; ")).with(data)
 }
 
+// asText tells whether Send goes as text: bridges take binary messages only.
+func (v *visit) asText(subprotocol string) bool {
+	return subprotocol != "binary" && utf8.ValidString(v.Send)
+}
+
 // talk sends what there is to send, and waits for what is expected, in what
 // the server has said since the upgrade.
 func (v *visit) talk(ctx context.Context) finding {
 	s := v.session
 	if v.Send != "" {
-		if err := s.conn.Write(message.Message{Text: utf8.ValidString(v.Send), Data: []byte(v.Send)}); err != nil {
-			return fail("the message could not be sent: %v", err)
+		if err := s.conn.Write(message.Message{Text: v.asText(s.subprotocol), Data: []byte(v.Send)}); err != nil {
+			return fail("the message could not be sent: %v", s.reason(err))
 		}
 	}
 	if v.Expect == nil {

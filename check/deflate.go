@@ -12,6 +12,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wsbridge/wsbridge/message"
 	"github.com/wsbridge/wsbridge/target"
 )
 
@@ -46,7 +47,8 @@ func (v *visit) tryDeflate(up *target.Upgraded) error {
 	r := &frameReader{in: io.MultiReader(bytes.NewReader(up.Early), up.Conn), deflated: up.Header.Get("Sec-WebSocket-Extensions") != ""}
 	frames := []ws.Frame{ws.NewPingFrame([]byte("deflate"))}
 	if v.Send != "" {
-		frames = []ws.Frame{ws.NewTextFrame([]byte(v.Send)), frames[0]}
+		op := map[bool]ws.OpCode{true: ws.OpText, false: ws.OpBinary}[v.asText(up.Subprotocol)]
+		frames = []ws.Frame{ws.NewFrame(op, true, []byte(v.Send)), frames[0]}
 	}
 	for _, f := range frames {
 		if err := ws.WriteFrame(up.Conn, ws.MaskFrameInPlace(f)); err != nil {
@@ -60,7 +62,8 @@ func (v *visit) tryDeflate(up *target.Upgraded) error {
 		case err != nil:
 			return err
 		case op == ws.OpClose:
-			return errors.New("the server closed instead of answering a ping")
+			code, reason := ws.ParseCloseFrameData(p)
+			return endOf(&message.CloseError{Code: code, Reason: reason})
 		case op == ws.OpPong:
 			ponged = ponged || string(p) == "deflate"
 		case op != ws.OpPing:

@@ -208,8 +208,7 @@ func (i *issued) pool() *x509.CertPool {
 	return pool
 }
 
-// at is a server by URL, where HOST stands for the name that is checked and
-// the address it is at.
+// at is a server by URL, where PORT stands for that of its address.
 func at(address, url string, trusted *tls.Config) func() (target.WebSocket, error) {
 	return func() (target.WebSocket, error) {
 		_, port, _ := net.SplitHostPort(address)

@@ -9,10 +9,10 @@ import (
 
 // Printer writes a report for people, a line for each step as it is done.
 type Printer struct {
-	To     io.Writer
-	Color  bool
-	Quiet  bool // only what is not well, and the result
-	errors []error
+	To    io.Writer
+	Color bool
+	Quiet bool // only what is not well, and the result
+	err   error
 }
 
 // success is the line that people's scripts look for.
@@ -54,15 +54,12 @@ func (p *Printer) Result(r Report) error {
 		result += fmt.Sprintf(" (exit status %d)", r.Exit)
 	}
 	p.printf("%s\n", result)
-	if len(p.errors) > 0 {
-		return p.errors[0]
-	}
-	return nil
+	return p.err
 }
 
 func (p *Printer) printf(format string, args ...any) {
-	if _, err := fmt.Fprintf(p.To, format, args...); err != nil {
-		p.errors = append(p.errors, err)
+	if _, err := fmt.Fprintf(p.To, format, args...); p.err == nil {
+		p.err = err
 	}
 }
 

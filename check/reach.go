@@ -9,7 +9,6 @@ import (
 	"net"
 	"net/netip"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/wsbridge/wsbridge/target"
@@ -144,9 +143,9 @@ func connectFault(address string, err error) string {
 	switch {
 	case errors.As(err, &told):
 		return err.Error()
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case errors.Is(err, refused):
 		return address + " refused: nothing listens on this port, or a firewall says so"
-	case errors.Is(err, syscall.EHOSTUNREACH), errors.Is(err, syscall.ENETUNREACH):
+	case errors.Is(err, hostUnreachable), errors.Is(err, networkUnreachable):
 		return address + " cannot be reached: this machine's network has no way there"
 	case timedOut(err):
 		return address + " does not answer: a firewall drops what is sent there, or the address is wrong"
@@ -215,14 +214,14 @@ func (v *visit) heardPlain(ctx context.Context) string {
 func (v *visit) probePlain(ctx context.Context) finding {
 	up, err := v.asking().Dial(ctx)
 	v.early = &attempt{up, err}
-	var refused *target.HandshakeError
-	if err == nil || errors.As(err, &refused) && refused.Status != 400 {
+	var refusal *target.HandshakeError
+	if err == nil || errors.As(err, &refusal) && refusal.Status != 400 {
 		return ok("the server speaks HTTP")
 	}
 	if v.speaksTLS(ctx) {
 		return fail("the server speaks TLS on this port: try wss://")
 	}
-	if refused != nil {
+	if refusal != nil {
 		return ok("the server speaks HTTP")
 	}
 	return warn("the server did not answer as HTTP")

@@ -28,10 +28,11 @@ const (
 // session is one WebSocket connection. A goroutine reads it; what it reads
 // waits until a step takes it.
 type session struct {
-	conn     *message.Conn
-	raw      net.Conn
-	patience time.Duration
-	heard    []byte // the last data that came
+	conn        *message.Conn
+	raw         net.Conn
+	subprotocol string
+	patience    time.Duration
+	heard       []byte // the last data that came
 
 	mail  chan message.Message
 	pongs chan []byte
@@ -42,12 +43,13 @@ type session struct {
 
 func newSession(up *target.Upgraded, patience time.Duration) *session {
 	s := &session{
-		raw:      up.Conn,
-		patience: patience,
-		mail:     make(chan message.Message),
-		pongs:    make(chan []byte),
-		ended:    make(chan struct{}),
-		done:     make(chan struct{}),
+		raw:         up.Conn,
+		subprotocol: up.Subprotocol,
+		patience:    patience,
+		mail:        make(chan message.Message),
+		pongs:       make(chan []byte),
+		ended:       make(chan struct{}),
+		done:        make(chan struct{}),
 	}
 	s.conn = message.New(up.Conn, message.Options{
 		FromServer:   true,
@@ -132,14 +134,7 @@ func (s *session) keep(m message.Message) {
 func (s *session) ping(ctx context.Context, take func(message.Message) error) (time.Duration, error) {
 	payload := rand.Text()
 	start := time.Now()
-	if err := s.conn.Ping([]byte(payload)); err != nil {
-		select {
-		case <-s.ended: // and has the better reason
-			return 0, endOf(s.err)
-		case <-ctx.Done():
-			return 0, err
-		}
-	}
+	s.conn.Ping([]byte(payload)) // what is wrong with the connection, listen finds out
 	for {
 		select {
 		case m := <-s.mail:
@@ -247,6 +242,14 @@ func (s *session) over() bool {
 	default:
 		return false
 	}
+}
+
+// reason is why the session ended, if it did, or else err.
+func (s *session) reason(err error) error {
+	if s.over() {
+		return endOf(s.err)
+	}
+	return err
 }
 
 // untilEnd is the error that ended the session.

@@ -143,18 +143,22 @@ func (e *outError) Unwrap() error { return e.cause }
 // finish answers the server, stops what still goes on, and judges the end.
 func (s *session) finish(in io.Reader, end error) error {
 	close(s.over)
-	code, reason := message.CloseCode(end)
-	var out *outError
-	if errors.As(end, &out) {
-		code, reason = ws.StatusGoingAway, "client gone"
-	}
 	s.conn.GiveUp(end, time.Now().Add(lastWords)) // a write to the server may wait for it
-	s.conn.Close(code, reason)
+	s.conn.Close(farewell(end))
 	if d, ok := in.(interface{ SetReadDeadline(time.Time) error }); ok && d.SetReadDeadline(time.Unix(1, 0)) == nil {
 		<-s.sent
 	}
 	s.conn.Finish(time.Now().Add(lastWords))
 	return s.judge(end)
+}
+
+// farewell is what the server is told.
+func farewell(end error) (ws.StatusCode, string) {
+	var out *outError
+	if errors.As(end, &out) || errors.Is(end, context.Canceled) {
+		return ws.StatusGoingAway, "client gone"
+	}
+	return message.CloseCode(end)
 }
 
 func (s *session) judge(end error) error {

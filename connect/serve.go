@@ -3,6 +3,7 @@ package connect
 import (
 	"context"
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -54,12 +55,27 @@ func (p Pipe) Serve(ctx context.Context, l net.Listener, failed func(client net.
 
 func (p Pipe) serveConn(ctx context.Context, conn net.Conn, failed func(net.Addr, error)) {
 	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { conn.SetWriteDeadline(time.Now().Add(lastWords)) })
+	defer stop()
 	err := p.Carry(ctx, conn, conn)
-	if err == nil || ctx.Err() != nil {
+	switch {
+	case err == nil:
+		leave(conn)
+	case ctx.Err() == nil:
+		if tcp, ok := conn.(*net.TCPConn); ok {
+			tcp.SetLinger(0)
+		}
+		failed(conn.RemoteAddr(), err)
+	}
+}
+
+// leave lets the program read all it was sent: a connection closed on unread
+// bytes is reset, and takes with it what is still on its way.
+func leave(conn net.Conn) {
+	half, ok := conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil {
 		return
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		tcp.SetLinger(0)
-	}
-	failed(conn.RemoteAddr(), err)
+	conn.SetReadDeadline(time.Now().Add(lastWords))
+	io.Copy(io.Discard, conn)
 }

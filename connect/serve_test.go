@@ -116,6 +116,49 @@ func TestServeEnds(t *testing.T) {
 	check(t, <-done)
 }
 
+// A program that does not read holds up its session, not the end of them all.
+func TestServeEndsWithAStalledProgram(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	check(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	done, full := make(chan error, 1), make(chan struct{})
+	p := pipe(start(t, serving(func(c *message.Conn) {
+		for n := 0; c.Write(message.Message{Data: make([]byte, 1<<20)}) == nil; n++ {
+			if n == 1 {
+				close(full)
+			}
+		}
+	})))
+	go func() { done <- p.Serve(ctx, l, func(_ net.Addr, err error) { t.Error(err) }) }()
+	dial(t, l.Addr().String())
+	<-full
+	cancel()
+	check(t, <-done)
+}
+
+// The last words of a server reach a program that is still talking.
+func TestServeLastWords(t *testing.T) {
+	last := randomBytes(300_000)
+	address := local(t, pipe(start(t, serving(func(c *message.Conn) {
+		c.Read()
+		c.Write(message.Message{Data: last})
+		c.Close(1000, "")
+	}))), func(_ net.Addr, err error) { t.Error(err) })
+	c := dial(t, address)
+	talked := make(chan struct{})
+	go func() {
+		defer close(talked)
+		for err := error(nil); err == nil; {
+			_, err = c.Write(make([]byte, 1000))
+		}
+	}()
+	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, last) {
+		t.Errorf("%d bytes of %d came, %v", len(got), len(last), err)
+	}
+	c.Close()
+	<-talked
+}
+
 // A listener that somebody else closes is an error.
 func TestServeListenerClosed(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
