@@ -166,7 +166,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 	g.socket.Read(b[:n]) // the same bytes, now for good
 	if _, err := g.socket.Write(answer); err != nil {
 		g.leave()
-		s.left(session, nil, err)
+		go s.left(session, nil, err)
 		return
 	}
 	g.enter(session, early)
@@ -185,7 +185,7 @@ func (g *guest) enter(session *session, early []byte) {
 	}
 	conn, err := g.conn()
 	if err != nil {
-		s.left(session, nil, err)
+		go s.left(session, nil, err)
 		return
 	}
 	go s.launch(session, conn)
