@@ -90,8 +90,8 @@ type Server struct {
 	web      *http.Server
 	handoff  *handoff
 	sessions *sessions
-	conns    atomic.Int64   // connections that are no session (yet)
-	fronts   sync.WaitGroup // accept loops, serveConn, the HTTP server
+	conns    atomic.Int64 // connections that are no session (yet)
+	fronts   fronts       // serveConn, the HTTP server, porches
 	counters counters
 	heads    heads
 	buffers  buffers
@@ -150,17 +150,22 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = 0
-		s.fronts.Go(func() { s.serveConn(conn) })
+		if !s.fronts.start(func() { s.serveConn(conn) }) {
+			conn.Close()
+		}
 	}
 }
 
 // serveOn is Serve by a loop.
 func (s *Server) serveOn(p *porch) error {
 	gone := make(chan struct{})
-	s.fronts.Go(func() {
+	serve := func() {
 		p.serve()
 		close(gone)
-	})
+	}
+	if !s.fronts.start(serve) {
+		serve()
+	}
 	<-gone
 	return ErrServerClosed
 }
@@ -188,7 +193,7 @@ func (s *Server) start() {
 	s.sessions = newSessions(s.limits.Sessions, s.limits.SessionsPerIP)
 	s.handoff = newHandoff()
 	s.web = s.newWeb()
-	s.fronts.Go(func() { s.web.Serve(s.handoff) })
+	s.fronts.start(func() { s.web.Serve(s.handoff) })
 }
 
 // Drain accepts no more and waits for the sessions to end by themselves; when
@@ -211,7 +216,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.web.Close()
 		err = webErr
 	}
-	s.fronts.Wait()
+	s.fronts.end()
 	s.loops.close()
 	s.pipes.close()
 	return err
