@@ -16,12 +16,13 @@ type sessions struct {
 	ended         func() // called after every one; may be nil
 
 	mu     sync.Mutex
-	live   map[live]struct{}
-	taken  int            // slots: live sessions and handshakes being answered
-	perIP  map[string]int // slots by client address; only counted when limited
-	closed bool           // no more are admitted
-	late   func(live)     // what the live were told last, for those that start later
-	idle   chan struct{}  // closed when, after close, the last slot is given back
+	live   map[live]uint64 // and its number
+	last   uint64          // number given
+	taken  int             // slots: live sessions and handshakes being answered
+	perIP  map[string]int  // slots by client address; only counted when limited
+	closed bool            // no more are admitted
+	late   func(live)      // what the live were told last, for those that start later
+	idle   chan struct{}   // closed when, after close, the last slot is given back
 }
 
 // live is a session of any kind. stop ends it well, cut at once; both return
@@ -29,10 +30,11 @@ type sessions struct {
 type live interface {
 	stop(why ending)
 	cut()
+	info() SessionInfo // without its ID
 }
 
 func newSessions(max, maxPerIP int) *sessions {
-	return &sessions{max: max, maxPerIP: maxPerIP, live: map[live]struct{}{}, perIP: map[string]int{}, idle: make(chan struct{})}
+	return &sessions{max: max, maxPerIP: maxPerIP, live: map[live]uint64{}, perIP: map[string]int{}, idle: make(chan struct{})}
 }
 
 // admit takes a slot for a client; release gives it back. Clients of a unix
@@ -77,7 +79,8 @@ func (ss *sessions) release(ip string) {
 // back.
 func (ss *sessions) enter(l live, release func()) (leave func()) {
 	ss.mu.Lock()
-	ss.live[l] = struct{}{}
+	ss.last++
+	ss.live[l] = ss.last
 	late := ss.late
 	ss.mu.Unlock()
 	if late != nil {
@@ -100,6 +103,13 @@ func (ss *sessions) tell(f func(live)) {
 	ss.late = f
 	ss.mu.Unlock()
 	ss.each(f)
+}
+
+// numbered is the live sessions and their numbers.
+func (ss *sessions) numbered() map[live]uint64 {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	return maps.Clone(ss.live)
 }
 
 // each calls f for every live session.

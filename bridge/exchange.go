@@ -118,6 +118,12 @@ func (x *exchange) cut() {
 	x.conn.Cut()
 }
 
+func (x *exchange) info() SessionInfo {
+	info, stats := x.id.info(x.visit.String(), x.start), x.conn.Stats()
+	info.ToTarget, info.ToClient = stats.Received, stats.Sent
+	return info
+}
+
 // pieces reads a client into lent buffers for a message.Conn.
 type pieces struct {
 	from source
@@ -140,14 +146,19 @@ func (p *pieces) Release() { p.pool.put(p.lent) }
 func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, release func()) {
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
-	defer s.sessions.enter(&relayed{cancel}, release)()
 	id, start := s.clientID(r, route.User, ""), time.Now()
+	about := id.info(route.Relay.String(), start)
+	defer s.sessions.enter(&relayed{cancel, about}, release)()
 	how := route.Relay.Relay(w, r.WithContext(ctx))
 	s.logEnd(id, route.Relay.String(), start, how, ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 }
 
 // relayed is a relay, to those who stop sessions.
-type relayed struct{ cancel context.CancelCauseFunc }
+type relayed struct {
+	cancel context.CancelCauseFunc
+	about  SessionInfo
+}
 
-func (r *relayed) stop(why ending) { r.cancel(errors.New(why.reason)) }
-func (r *relayed) cut()            { r.stop(endShutdown) }
+func (r *relayed) stop(why ending)   { r.cancel(errors.New(why.reason)) }
+func (r *relayed) cut()              { r.stop(endShutdown) }
+func (r *relayed) info() SessionInfo { return r.about }

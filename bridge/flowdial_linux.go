@@ -38,7 +38,7 @@ func (f *flow) dialFailed(err error) {
 		return
 	}
 	f.dialled()
-	f.s.log.Debug("cannot reach target", "client", f.s.id.addr, "target", f.s.to.String(), "err", err)
+	go f.s.log.Debug("cannot reach target", "client", f.s.id.addr, "target", f.s.to.String(), "err", err)
 	f.target.Close()
 	f.up.lost = true
 	f.ended(dialEnding(err))

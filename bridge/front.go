@@ -190,3 +190,28 @@ func (s *Server) newWeb() *http.Server {
 		},
 	}
 }
+
+// fronts are the goroutines that Shutdown waits for.
+type fronts struct {
+	mu    sync.Mutex
+	ended bool
+	all   sync.WaitGroup
+}
+
+// start runs f in one, unless they have ended: then it returns false.
+func (fs *fronts) start(f func()) bool {
+	fs.mu.Lock()
+	defer fs.mu.Unlock()
+	if !fs.ended {
+		fs.all.Go(f)
+	}
+	return !fs.ended
+}
+
+// end lets no more start and waits for those there are.
+func (fs *fronts) end() {
+	fs.mu.Lock()
+	fs.ended = true
+	fs.mu.Unlock()
+	fs.all.Wait()
+}

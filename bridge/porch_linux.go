@@ -56,10 +56,14 @@ func (s *Server) newPorch(l net.Listener) *porch {
 	}
 	unix.SetsockoptInt(fd, unix.IPPROTO_TCP, unix.TCP_NODELAY, 1) // connections inherit it, and keep-alive
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
-	p.loop.Do(func() {
+	opened := p.loop.Do(func() {
 		p.loop.Open(&p.listener, fd, p)
 		p.listen()
 	})
+	if !opened { // after Shutdown: Serve says so
+		unix.Close(fd)
+		return nil
+	}
 	return p
 }
 
@@ -67,10 +71,10 @@ func (s *Server) newPorch(l net.Listener) *porch {
 func (p *porch) serve() {
 	<-p.server.ctx.Done()
 	gone := make(chan struct{})
-	p.loop.Do(func() {
-		p.close()
-		close(gone)
-	})
+	if !p.loop.Do(func() { p.close(); close(gone) }) {
+		p.close() // nobody else is left to
+		return
+	}
 	<-gone
 }
 
@@ -166,7 +170,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 	g.socket.Read(b[:n]) // the same bytes, now for good
 	if _, err := g.socket.Write(answer); err != nil {
 		g.leave()
-		s.left(session.id, nil, err)
+		go s.left(session.id, nil, err)
 		session.release()
 		return
 	}
@@ -186,7 +190,7 @@ func (g *guest) enter(session *session, early []byte) {
 	}
 	conn, err := g.conn()
 	if err != nil {
-		s.left(session.id, nil, err)
+		go s.left(session.id, nil, err)
 		session.release()
 		return
 	}
@@ -218,10 +222,15 @@ func (g *guest) passOn(d *decision) {
 	case err != nil:
 		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
 	case d == nil:
-		s.fronts.Go(func() { s.serveConn(conn) })
+		if !s.fronts.start(func() { s.serveConn(conn) }) {
+			conn.Close()
+		}
 	default:
 		s.conns.Add(1)
-		s.fronts.Go(func() { s.handOn(&decided{&prefixed{conn, nil}, d}) })
+		if !s.fronts.start(func() { s.handOn(&decided{&prefixed{conn, nil}, d}) }) {
+			conn.Close()
+			s.conns.Add(-1)
+		}
 	}
 }
 

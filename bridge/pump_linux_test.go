@@ -321,3 +321,25 @@ func TestStuckLog(t *testing.T) {
 		t.Errorf("target got %q", got)
 	}
 }
+
+// Serve after Shutdown, or at the same time, is over at once, whoever accepts.
+func TestServeAfterShutdown(t *testing.T) {
+	for range 20 {
+		s := &Server{Route: to(failing{timeoutError{}}), QuickRoute: true, Pump: pump}
+		s.Stats()
+		served := make(chan error, 2)
+		for range 2 {
+			l := listenTCP(t)
+			go func() { served <- s.Serve(l) }()
+		}
+		s.Shutdown(t.Context())
+		for range 2 {
+			if err := <-served; err != ErrServerClosed {
+				t.Error(err)
+			}
+		}
+		if err := s.Serve(listenTCP(t)); err != ErrServerClosed {
+			t.Error(err)
+		}
+	}
+}

@@ -93,9 +93,10 @@ type Server struct {
 	web      *http.Server
 	handoff  *handoff
 	sessions *sessions
-	conns    atomic.Int64   // connections that are no session (yet)
-	fronts   sync.WaitGroup // accept loops, serveConn, the HTTP server
+	conns    atomic.Int64 // connections that are no session (yet)
+	fronts   fronts       // serveConn, the HTTP server, porches
 	counters counters
+	totals   totals
 	heads    heads
 	buffers  buffers
 	pipes    pipes
@@ -153,17 +154,22 @@ func (s *Server) Serve(l net.Listener) error {
 			continue
 		}
 		pause = 0
-		s.fronts.Go(func() { s.serveConn(conn) })
+		if !s.fronts.start(func() { s.serveConn(conn) }) {
+			conn.Close()
+		}
 	}
 }
 
 // serveOn is Serve by a loop.
 func (s *Server) serveOn(p *porch) error {
 	gone := make(chan struct{})
-	s.fronts.Go(func() {
+	serve := func() {
 		p.serve()
 		close(gone)
-	})
+	}
+	if !s.fronts.start(serve) {
+		serve()
+	}
 	<-gone
 	return ErrServerClosed
 }
@@ -192,7 +198,7 @@ func (s *Server) start() {
 	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()
 	s.web = s.newWeb()
-	s.fronts.Go(func() { s.web.Serve(s.handoff) })
+	s.fronts.start(func() { s.web.Serve(s.handoff) })
 }
 
 // Drain accepts no more and waits for the sessions to end by themselves; when
@@ -215,7 +221,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.web.Close()
 		err = webErr
 	}
-	s.fronts.Wait()
+	s.fronts.end()
 	s.loops.close()
 	s.pipes.close()
 	return err
@@ -226,17 +232,4 @@ func (s *Server) log() *slog.Logger {
 		return s.Log
 	}
 	return slog.Default()
-}
-
-// Stats is what the bridge counts.
-type Stats struct {
-	Sessions    int            // live
-	Connections int            // that are no session, or none yet
-	Refused     map[string]int // by reason, since the start
-}
-
-// Stats returns the counts of now.
-func (s *Server) Stats() Stats {
-	s.once.Do(s.start)
-	return Stats{Sessions: s.sessions.count(), Connections: int(s.conns.Load()), Refused: s.counters.snapshot()}
 }

@@ -232,8 +232,19 @@ func (s *session) logEnd() {
 	s.server.logEnd(s.id, s.to.String(), s.start, how, s.why())
 }
 
+func (s *session) info() SessionInfo {
+	info := s.id.info(s.to.String(), s.start)
+	info.ToTarget, info.ToClient = s.toTarget.Load(), s.toClient.Load()
+	return info
+}
+
+func (id clientID) info(target string, start time.Time) SessionInfo {
+	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, Start: start}
+}
+
 // logEnd writes a session's one log line.
 func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending, why ending) {
+	s.totals.add(how, why)
 	s.log().Info("session ended",
 		"client", id.addr, "user", id.user, "target", target, "path", id.path, "subprotocol", id.subprotocol,
 		"to_target", how.ToTarget, "to_client", how.ToClient,

@@ -120,6 +120,23 @@ func (s *Server) decide(r *http.Request) *decision {
 	return &decision{subprotocol: subprotocol, route: route}
 }
 
+// Explain is what would become of the upgrade r, in words. No slot is taken, and
+// nobody is dialled. The error is a *Refusal.
+func (s *Server) Explain(r *http.Request) (string, error) {
+	d := s.decide(r)
+	switch {
+	case d.refusal != nil:
+		return "", d.refusal
+	case d.route.Relay != nil:
+		return "the handshake goes to " + d.route.Relay.String(), nil
+	case d.route.Service != nil:
+		return "a session with messages to " + fmt.Sprint(d.route.Service), nil
+	case d.subprotocol != "":
+		return fmt.Sprintf("a session with bytes to %s, subprotocol %s", d.route.Target, d.subprotocol), nil
+	}
+	return "a session with bytes to " + d.route.Target.String(), nil
+}
+
 // admit takes a slot, or makes the decision a refusal.
 func (s *Server) admit(r *http.Request, d *decision) (release func()) {
 	if d.refusal == nil {

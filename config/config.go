@@ -69,6 +69,7 @@ type Config struct {
 
 	Web      string // directory; empty: none
 	FileOnly bool
+	Pages    bool // the built-in ones, instead of Web
 
 	Record      string // file names' beginning; empty: nothing is recorded
 	RecordLimit int    // megabytes for a file; 0: no limit

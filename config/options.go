@@ -115,6 +115,7 @@ func (c *Config) tls() []Option {
 func (c *Config) web() []Option {
 	return []Option{
 		{"web", "", "DIR", "", "serve the files of DIR on the same port", &c.Web},
+		{"pages", "", "", "", "serve the pages that are built in: a terminal, a VNC client, a line console", &c.Pages},
 		{"file-only", "", "", "", "with --web: list no directories", &c.FileOnly},
 	}
 }

@@ -2,6 +2,8 @@ package config
 
 import (
 	"errors"
+	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -99,6 +101,24 @@ func TestTargetsWithASchemeArePositionals(t *testing.T) {
 	}
 	if c, err := parse(t, words("6080 fme:7078"), nil, nil); err != nil || c.Target != "fme:7078" {
 		t.Errorf("a host called fme: %v", err)
+	}
+}
+
+// TestTheManualNamesEveryKey of a route, as it is written in a file.
+func TestTheManualNamesEveryKey(t *testing.T) {
+	var manual strings.Builder
+	for _, page := range []string{"gateway", "passthrough", "content"} {
+		text, err := os.ReadFile("../docs/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		manual.Write(text)
+	}
+	words := strings.FieldsFunc(manual.String(), func(r rune) bool { return r != '_' && (r < 'a' || r > 'z') })
+	for _, o := range Routing() {
+		if key := strings.ReplaceAll(o.Long, "-", "_"); !slices.Contains(words, key) {
+			t.Errorf("%s is in no page of the manual", key)
+		}
 	}
 }
 

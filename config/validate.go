@@ -78,7 +78,7 @@ func (c *Config) checkCompanions() error {
 		{"--token-from", len(c.TokenFrom) > 0, "--token-plugin", c.TokenPlugin != "" || c.TargetConfig != ""},
 		{"--auth-source", c.AuthSource != "", "--auth-plugin", c.AuthPlugin != ""},
 		{"--web-auth", c.WebAuth, "--auth-plugin", c.AuthPlugin != ""},
-		{"--web-auth", c.WebAuth, "--web", c.Web != ""},
+		{"--web-auth", c.WebAuth, "--web", c.Web != "" || c.Pages},
 		{"--legacy-syslog", c.OldSyslog, "--syslog", c.Syslog != ""},
 		{"--cafile", c.CAFile != "", "--verify-client", c.VerifyClient},
 		{"--target-ca", c.TargetCA != "", "--ssl-target", c.mayTLS()},
@@ -112,6 +112,7 @@ func (c *Config) checkChoices() error {
 		{"--host-token", "--token-from", c.HostToken && len(c.TokenFrom) > 0},
 		{"--key-password", "--key-password-file", c.KeyPassword != "" && c.KeyPasswordFile != ""},
 		{"--daemon", "--inetd", c.Daemon && c.Inetd},
+		{"--web", "--pages", c.Web != "" && c.Pages},
 		{"--target-ca", "--target-insecure", c.TargetCA != "" && c.TargetInsecure},
 	} {
 		if pair.both {

@@ -23,6 +23,7 @@ type Loop struct {
 	queue  []func()
 	asleep bool // wake must be written to for the queue to be seen
 	quit   bool
+	ended  bool // Run does nothing more
 }
 
 // batch is how many ready sockets one wait brings.
@@ -73,13 +74,15 @@ func (l *Loop) turn() bool {
 	}
 	l.timers.fire()
 	l.mu.Lock()
-	queue, quit := l.queue, l.quit
+	queue := l.queue
 	l.queue = nil
+	l.ended = l.quit && len(queue) == 0
+	ended := l.ended
 	l.mu.Unlock()
 	for _, f := range queue {
 		f()
 	}
-	return !quit || len(queue) > 0
+	return !ended
 }
 
 // wait blocks until a socket is ready, a timer is due or wake is written to.
@@ -126,12 +129,17 @@ func (l *Loop) dispatch(event unix.EpollEvent) {
 	}
 }
 
-// Do has f called by the loop soon. It is the one method for other goroutines.
-func (l *Loop) Do(f func()) {
+// Do has f called by the loop soon; false: it will not be, the loop has ended.
+// It is, with Quit, the one method for other goroutines.
+func (l *Loop) Do(f func()) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ended {
+		return false
+	}
 	l.queue = append(l.queue, f)
 	l.rouse()
-	l.mu.Unlock()
+	return true
 }
 
 // Quit ends Run once the queue is empty.

@@ -238,4 +238,7 @@ func TestQuitAfterTheQueue(t *testing.T) {
 	if n != 200 {
 		t.Errorf("%d functions were called, want 200", n)
 	}
+	if l.Do(func() { n++ }) {
+		t.Error("a loop that has ended takes more")
+	}
 }

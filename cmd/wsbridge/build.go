@@ -21,6 +21,7 @@ import (
 	"github.com/wsbridge/wsbridge/logs"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/web"
+	"github.com/wsbridge/wsbridge/web/pages"
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
@@ -64,7 +65,7 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
+	s := newBareService(c, out)
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -73,6 +74,11 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 		return nil, err
 	}
 	return s, nil
+}
+
+// newBareService has opened nothing but its log.
+func newBareService(c *config.Config, out *logs.Output) *service {
+	return &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
 }
 
 // build opens the target's side, then TLS and files, then listeners, and starts
@@ -125,7 +131,7 @@ func (s *service) newServer(stdout io.Writer) *bridge.Server {
 	if c.Traffic {
 		server.Traffic = stdout
 	}
-	s.summary = summary{routes: []string{}, web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
+	s.summary = summary{routes: []string{}, pages: c.Pages, web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
 	return server
 }
 
@@ -187,18 +193,20 @@ func (s *service) tlsConfig(certificate *listen.Certificate) (*tls.Config, error
 	return settings.Config(), nil
 }
 
-// openWeb serves files, behind the policy where that is asked for.
+// openWeb serves files or pages, behind the policy where that is asked for.
 func (s *service) openWeb() error {
-	if s.config.Web == "" {
-		s.server.Handler = s.withConsole(s.router.plain(web.Default()))
-		return nil
+	plain := web.Default()
+	if s.config.Pages {
+		plain = pages.New(pages.Options{Offers: s.offers})
 	}
-	files, err := web.Open(s.config.Web, !s.config.FileOnly)
-	if err != nil {
-		return fmt.Errorf("web: %w", err)
+	if s.config.Web != "" {
+		files, err := web.Open(s.config.Web, !s.config.FileOnly)
+		if err != nil {
+			return fmt.Errorf("web: %w", err)
+		}
+		s.files, plain = files, files
 	}
-	s.files = files
-	s.server.Handler = s.withConsole(s.router.plain(files))
+	s.server.Handler = s.withConsole(s.router.plain(plain))
 	if s.config.WebAuth {
 		s.server.Handler = s.policy.Guard(s.server.Handler)
 	}

@@ -25,6 +25,8 @@ type destination struct {
 	relay   bridge.Relay
 	byToken bool
 
+	name  string       // of the route
+	place string       // where the route was written; "": it is the target's
 	path  string       // of the route
 	plain http.Handler // answers requests of the path that are no upgrades; may be nil
 }
@@ -58,7 +60,7 @@ func (s *service) openRoute(r *router, spec config.Route) error {
 
 // openFallback is for what no other route takes; there may be none.
 func (s *service) openFallback(r *router) error {
-	d := &destination{path: "*", byToken: s.policy.Tokens != nil}
+	d := &destination{name: "*", path: "*", byToken: s.policy.Tokens != nil}
 	to, err := s.fixedTarget(r.options)
 	switch {
 	case err != nil:
@@ -69,7 +71,7 @@ func (s *service) openFallback(r *router) error {
 		if d, err = s.destination(config.RouteTo(s.config.Target)); err != nil {
 			return &config.UsageError{Msg: err.Error()}
 		}
-		s.summary.target = d.String()
+		d.place, s.summary.target = "", d.String()
 	case !d.byToken:
 		s.summary.target = "its routes"
 		return nil
@@ -79,7 +81,7 @@ func (s *service) openFallback(r *router) error {
 
 // destination opens the target of a route.
 func (s *service) destination(spec config.Route) (d *destination, err error) {
-	d = &destination{path: spec.Path}
+	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path}
 	scheme, rest, _ := strings.Cut(spec.Target, ":")
 	switch {
 	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":

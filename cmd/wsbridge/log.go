@@ -32,6 +32,7 @@ func openLog(c *config.Config, stderr io.Writer) (*logs.Output, error) {
 type summary struct {
 	listen      []string // with the ports the system picked
 	listenLines []string // websockify's words for the same
+	pages       bool     // the built-in ones
 	target      string
 	routes      []string // besides the target: "/chat to ws://..."
 	web         string   // empty: no files
@@ -48,6 +49,9 @@ func (s summary) lines() []string {
 		lines = append(lines, "  - Web server (no directory listings). Web root: "+s.web)
 	} else if s.web != "" {
 		lines = append(lines, "  - Web server. Web root: "+s.web)
+	}
+	if s.pages {
+		lines = append(lines, "  - Built-in pages")
 	}
 	if s.tls {
 		lines = append(lines, "  - SSL/TLS support")

@@ -34,6 +34,7 @@ func rootCommand(args, environ []string) *cobra.Command {
 		checkCommand(environ),
 		connectCommand(),
 		demoCommand(),
+		explainCommand(environ),
 		exportCommand(),
 		manCommand(),
 		replayCommand(),

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	patience = 2 * time.Minute
+	patience = time.Minute
 	password = "sesame"
 )
 

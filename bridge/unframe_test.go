@@ -1,0 +1,61 @@
+package bridge
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/gobwas/ws"
+)
+
+// pongs counts the pings that are to be answered.
+type pongs struct{ payloads []string }
+
+func (p *pongs) sendPong(payload []byte) { p.payloads = append(p.payloads, string(payload)) }
+
+// takeAll gives u what wire holds, cut at every n bytes, and gathers the rest.
+func takeAll(u unframer, wire []byte, n int) (payload []byte, last unframed, p pongs) {
+	for len(wire) > 0 && last.err == nil && !last.closed {
+		piece := bytes.Clone(wire[:min(n, len(wire))])
+		wire = wire[len(piece):]
+		last = u.take(piece, &p)
+		payload = append(payload, last.payload...)
+	}
+	return payload, last, p
+}
+
+// What a client sent means the same however it is cut.
+func FuzzUnframe(f *testing.F) {
+	f.Add([]byte(masked(ws.OpBinary, true, "hello")+masked(ws.OpPing, true, "p")+masked(ws.OpText, false, "wo")+masked(ws.OpContinuation, true, "rld")), false, uint8(3))
+	f.Add([]byte(masked(ws.OpText, true, "aGVsbG8=")+masked(ws.OpClose, true, closeBody(1000, "bye"))), true, uint8(1))
+	f.Add([]byte(masked(ws.OpText, true, "aGVs!")+"\x82\x01x"), true, uint8(2))
+	f.Add([]byte(masked(ws.OpText, true, "aGVsbA")+masked(ws.OpClose, true, "")), true, uint8(5))
+	f.Fuzz(func(t *testing.T, wire []byte, encoded bool, step uint8) {
+		if len(wire) > bufferSize/2 {
+			return
+		}
+		m := binaryMode
+		if encoded {
+			m = base64Mode
+		}
+		whole, wholeLast, wholePongs := takeAll(newUnframer(m, new(buffers)), wire, len(wire))
+		cut, cutLast, cutPongs := takeAll(newUnframer(m, new(buffers)), wire, 1+int(step))
+		// How much comes before broken base64 depends on the cuts.
+		n := min(len(whole), len(cut))
+		if !bytes.Equal(whole[:n], cut[:n]) || wholeLast.err == nil && len(whole) != len(cut) {
+			t.Errorf("payload %q in one piece, %q in several", whole, cut)
+		}
+		if (wholeLast.err == nil) != (cutLast.err == nil) {
+			t.Fatalf("%v in one piece, %v in several", wholeLast.err, cutLast.err)
+		}
+		if wholeLast.err != nil {
+			return
+		}
+		if wholeLast.closed != cutLast.closed || wholeLast.code != cutLast.code {
+			t.Errorf("closed: %v %d in one piece, %v %d in several", wholeLast.closed, wholeLast.code, cutLast.closed, cutLast.code)
+		}
+		if !slices.Equal(wholePongs.payloads, cutPongs.payloads) {
+			t.Errorf("%q pings in one piece, %q in several", wholePongs, cutPongs)
+		}
+	})
+}
