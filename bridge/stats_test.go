@@ -16,7 +16,7 @@ func TestAnAdministratorSeesAndEndsSessions(t *testing.T) {
 		client.read(3)
 		r.eventually("the session is seen", func() bool {
 			all := r.server.Sessions()
-			return len(all) == 1 && all[0].ToTarget == 5 && all[0].ToClient == 3 && all[0].Path == "/websockify" && !all[0].Start.IsZero()
+			return len(all) == 1 && all[0].ToTarget == 6 && all[0].ToClient == 4 && all[0].Path == "/websockify" && !all[0].Start.IsZero()
 		})
 		id := r.server.Sessions()[0].ID
 		if r.server.Kill("no such id") || !r.server.Kill(id) {
@@ -27,7 +27,7 @@ func TestAnAdministratorSeesAndEndsSessions(t *testing.T) {
 		target.Close()
 		r.eventually("it is gone, and counted", func() bool {
 			s := r.server.Stats()
-			return len(r.server.Sessions()) == 0 && s.Begun == 1 && s.ToTarget == 5 && s.ToClient == 3 && s.Ended[EndedBy{"bridge", 1001}] == 1
+			return len(r.server.Sessions()) == 0 && s.Begun == 1 && s.ToTarget == 6 && s.ToClient == 4 && s.Ended[EndedBy{"bridge", 1001}] == 1
 		})
 		if r.server.Kill(id) {
 			t.Error("it was ended twice")
