@@ -10,6 +10,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -127,6 +128,16 @@ func readHead(c net.Conn) (head []byte, in *bufio.Reader) {
 	}
 }
 
+// readFrame reads a client's frame of a megabyte at most.
+func readFrame(in io.Reader) (f ws.Frame, err error) {
+	if f.Header, err = ws.ReadHeader(in); err != nil || f.Header.Length > 1<<20 {
+		return f, errors.Join(err, errors.ErrUnsupported)
+	}
+	f.Payload = make([]byte, f.Header.Length)
+	_, err = io.ReadFull(in, f.Payload)
+	return ws.UnmaskFrame(f), err
+}
+
 func (m manners) talk(c net.Conn, in *bufio.Reader) {
 	pong := func(c net.Conn, f ws.Frame) { ws.WriteFrame(c, ws.NewPongFrame(f.Payload)) }
 	back := func(c net.Conn, f ws.Frame) { ws.WriteFrame(c, ws.NewFrame(f.Header.OpCode, true, f.Payload)) }
@@ -140,11 +151,10 @@ func (m manners) talk(c net.Conn, in *bufio.Reader) {
 		}
 	}
 	for {
-		f, err := ws.ReadFrame(in)
+		f, err := readFrame(in)
 		if err != nil {
 			return
 		}
-		f = ws.UnmaskFrame(f)
 		switch f.Header.OpCode {
 		case ws.OpPing:
 			pong(c, f)

@@ -40,7 +40,11 @@ type Config struct {
 	HubErrors     string
 	HubStrictJSON bool
 	HubSlow       string
-	HubMaxMessage int // bytes; 0: the hub's default
+	HubPermits    Verbatim      // "USER OPEN SEND" each
+	HubRate       int           // messages a second; 0: the hub's default
+	HubMaxStreams int           // of a client; 0: the hub's default
+	HubIdle       time.Duration // without a stream
+	HubMaxMessage int           // bytes; 0: the hub's default
 
 	Command  []string // what stood behind "--"; empty: nothing is wrapped
 	WrapPort int      // the port Command serves

@@ -74,6 +74,10 @@ func (c *Config) hub() []Option {
 		{"hub-errors", "", "frame|close|silent", "frame", "how a hub's client is told what it did wrong", &c.HubErrors},
 		{"hub-strict-json", "", "", "", "a hub takes nothing but JSON; else it is as lenient as FME", &c.HubStrictJSON},
 		{"hub-slow", "", "disconnect|drop-oldest|drop-newest", "disconnect", "what becomes of a hub's client that takes its messages slowly, once its queue is full", &c.HubSlow},
+		{"hub-permit", "", "'USER OPEN SEND'", "", "USER (*: any other user, -: nobody known) may open and send to streams of these names, lists with commas in which * stands for anything; may be repeated; without it all may", &c.HubPermits},
+		{"hub-rate", "", "N", "0", "messages a second that one client may send to a hub; 0: 500", &c.HubRate},
+		{"hub-max-streams", "", "N", "0", "streams that one client may open; 0: 100", &c.HubMaxStreams},
+		{"hub-idle", "", "N", "60s", "seconds that a hub's client may have no stream open", &c.HubIdle},
 		{"hub-max-message", "", "BYTES", "0", "the largest message a hub takes; 0: a megabyte", &c.HubMaxMessage},
 	}
 }

@@ -31,7 +31,12 @@ func (s *service) hub(name string) (*fme.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &fme.Service{Name: name, Hub: groups, Options: s.hubOptions()}
+	options := s.hubOptions()
+	if options.Permits, err = hubPermits(s.config.HubPermits); err != nil {
+		groups.Close()
+		return nil, err
+	}
+	h := &fme.Service{Name: name, Hub: groups, Options: options}
 	if err := h.Check(); err != nil {
 		groups.Close()
 		return nil, err
@@ -100,12 +105,35 @@ func (s *service) newHub(name string) (*hub.Hub, error) {
 func (s *service) hubOptions() fme.Options {
 	c := s.config
 	return fme.Options{
+		MaxStreams: c.HubMaxStreams, Rate: float64(c.HubRate), Burst: 2 * c.HubRate, IdleUnopened: orUnlimited(c.HubIdle),
 		Echo: c.HubEcho, StrictJSON: c.HubStrictJSON, User: userOf, Heartbeat: c.Heartbeat, MaxBytes: c.HubMaxMessage,
 		Errors: map[string]fme.Errors{"frame": fme.ErrorFrames, "close": fme.ErrorsClose, "silent": fme.ErrorsSilent}[c.HubErrors],
 		Admin: map[string]fme.Admin{
 			"loopback": fme.AdminLoopback, "authenticated": fme.AdminAuthenticated, "any": fme.AdminAny, "off": fme.AdminOff,
 		}[c.HubAdmin],
 	}
+}
+
+// hubPermits reads "USER OPEN SEND"; nil where there are none: all may.
+func hubPermits(lines []string) (permits map[string]fme.Permit, err error) {
+	for _, line := range lines {
+		words := strings.Fields(line)
+		if len(words) != 3 {
+			return nil, fmt.Errorf("--hub-permit %q: write a user, what may be opened and what may be sent to: 'ann maps,cars-* maps'", line)
+		}
+		user := words[0]
+		if user == "-" {
+			user = ""
+		}
+		if permits == nil {
+			permits = map[string]fme.Permit{}
+		}
+		p := permits[user]
+		p.Open = append(p.Open, strings.Split(words[1], ",")...)
+		p.Send = append(p.Send, strings.Split(words[2], ",")...)
+		permits[user] = p
+	}
+	return permits, nil
 }
 
 // hubSink sends records to the stream of that name.
