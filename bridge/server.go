@@ -83,6 +83,8 @@ type Server struct {
 	Traffic io.Writer
 	// Pump is how sessions are carried.
 	Pump Pump
+	// Dialled, when set, is told how long a target took to be reached.
+	Dialled func(time.Duration)
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 

@@ -245,6 +245,9 @@ func (id clientID) info(target string, start time.Time) SessionInfo {
 // logEnd writes a session's one log line.
 func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending, why ending) {
 	s.totals.add(how, why)
+	if s.Dialled != nil && how.Dial > 0 {
+		s.Dialled(how.Dial)
+	}
 	s.log().Info("session ended",
 		"client", id.addr, "user", id.user, "target", target, "path", id.path, "subprotocol", id.subprotocol,
 		"to_target", how.ToTarget, "to_client", how.ToClient,

@@ -47,6 +47,12 @@ func (s *Server) Stats() Stats {
 	return stats
 }
 
+// Draining tells whether no more sessions are accepted.
+func (s *Server) Draining() bool {
+	s.once.Do(s.start)
+	return s.ctx.Err() != nil
+}
+
 // Sessions returns the live ones, the oldest first.
 func (s *Server) Sessions() (all []SessionInfo) {
 	s.once.Do(s.start)

@@ -97,6 +97,10 @@ type Config struct {
 	EndTimeout       time.Duration
 	DrainTimeout     time.Duration
 
+	Admin          string // [addr:]port or unix:/path; empty: none
+	AdminTokenFile string
+	AdminNames     []string
+
 	Verbose   bool
 	Traffic   bool
 	LogFormat string // "text" or "json"

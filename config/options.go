@@ -35,6 +35,7 @@ func (c *Config) sections() []Section {
 		{"Recording", c.recording()},
 		{"Limits", c.limits()},
 		{"Process", c.process()},
+		{"Administration", c.administration()},
 		{"Logging", c.logging()},
 		{"General", c.general()},
 	}
@@ -159,6 +160,14 @@ func (c *Config) limits() []Option {
 		{"dial-timeout", "", "N", "10s", "seconds to connect to the target; 0: as long as the system tries", &c.DialTimeout},
 		{"end-timeout", "", "N", "30s", "seconds for a session's second end after its first; 0: as long as it takes", &c.EndTimeout},
 		{"drain-timeout", "", "N", "10s", "seconds that sessions have to end after SIGTERM before they are cut; 0: cut at once", &c.DrainTimeout},
+	}
+}
+
+func (c *Config) administration() []Option {
+	return []Option{
+		{"admin", "", "ADDR", "", "serve metrics, health, the live sessions and a status page on ADDR: [addr:]port, a port alone is one of 127.0.0.1, or unix:/path", &c.Admin},
+		{"admin-token-file", "", "F", "", "with --admin: who shows what is in the first line of F may enter; needed where strangers can come", &c.AdminTokenFile},
+		{"admin-name", "", "NAMES", "", "with --admin: host names that it is called by besides localhost, a list with commas; may be repeated", &c.AdminNames},
 	}
 }
 

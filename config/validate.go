@@ -86,6 +86,8 @@ func (c *Config) checkCompanions() error {
 		{"--target-cert", c.TargetCert != "", "--ssl-target", c.mayTLS()},
 		{"--target-name", c.TargetName != "", "--ssl-target", c.mayTLS()},
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
+		{"--admin-token-file", c.AdminTokenFile != "", "--admin", c.Admin != ""},
+		{"--admin-name", len(c.AdminNames) > 0, "--admin", c.Admin != ""},
 		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
 	} {
 		if pair.set && !pair.there {

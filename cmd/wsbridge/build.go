@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wsbridge/wsbridge/admin"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/gateway"
@@ -40,23 +41,25 @@ const logPatience = 3 * time.Second
 
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
-	config     *config.Config
-	out        *logs.Output
-	log        *slog.Logger
-	pid        *pidFile
-	server     *bridge.Server
-	policy     *policy.Policy
-	router     *router
-	hubs       map[string]*fme.Service
-	broadcasts *hub.Hub // of gateway routes
-	faults     []*gateway.Faults
-	closers    []func()
-	program    *wrap.Program // nil: none is wrapped
-	listeners  []net.Listener
-	files      io.Closer
-	ended      chan struct{} // a session has ended
-	busy       time.Time     // when somebody was last seen connected
-	summary    summary
+	config        *config.Config
+	out           *logs.Output
+	log           *slog.Logger
+	pid           *pidFile
+	server        *bridge.Server
+	policy        *policy.Policy
+	router        *router
+	hubs          map[string]*fme.Service
+	broadcasts    *hub.Hub // of gateway routes
+	faults        []*gateway.Faults
+	closers       []func()
+	program       *wrap.Program // nil: none is wrapped
+	listeners     []net.Listener
+	files         io.Closer
+	admin         *admin.Admin // nil: none
+	adminListener net.Listener
+	ended         chan struct{} // a session has ended
+	busy          time.Time     // when somebody was last seen connected
+	summary       summary
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
@@ -90,8 +93,10 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 			return startError(err)
 		}
 	}
-	if err := s.listen(ctx); err != nil {
-		return startError(err)
+	for _, step := range []func(context.Context) error{s.listen, s.openAdmin} {
+		if err := step(ctx); err != nil {
+			return startError(err)
+		}
 	}
 	return startError(s.startProgram(ctx, stdout))
 }
@@ -313,6 +318,9 @@ func (s *service) close() {
 	}
 	if s.program != nil {
 		s.program.Stop(context.Background())
+	}
+	if s.adminListener != nil {
+		s.adminListener.Close()
 	}
 	for _, f := range s.faults {
 		f.Close(faultPatience)

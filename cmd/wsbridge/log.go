@@ -33,6 +33,7 @@ type summary struct {
 	listen      []string // with the ports the system picked
 	listenLines []string // websockify's words for the same
 	pages       bool     // the built-in ones
+	admin       string   // empty: none
 	target      string
 	routes      []string // besides the target: "/chat to ws://..."
 	web         string   // empty: no files
@@ -66,6 +67,9 @@ func (s summary) lines() []string {
 	}
 	if s.record != "" {
 		lines = append(lines, "  - Recording to '"+s.record+".*'")
+	}
+	if s.admin != "" {
+		lines = append(lines, "  - Administration on "+s.admin)
 	}
 	for _, route := range s.routes {
 		lines = append(lines, "  - Route "+route)

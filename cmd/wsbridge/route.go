@@ -1,13 +1,11 @@
 package main
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -238,12 +236,9 @@ func readPassphrase(c *config.Config) (string, error) {
 	if c.KeyPasswordFile == "" {
 		return c.KeyPassword, nil
 	}
-	f, err := os.Open(c.KeyPasswordFile)
+	passphrase, err := firstLine(c.KeyPasswordFile)
 	if err != nil {
 		return "", fmt.Errorf("--key-password-file: %w", err)
 	}
-	defer f.Close()
-	lines := bufio.NewScanner(f)
-	lines.Scan()
-	return lines.Text(), lines.Err()
+	return passphrase, nil
 }

@@ -19,6 +19,7 @@ import (
 	"os/exec"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -147,6 +148,11 @@ func logged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// found NAME PATTERN: $NAME is the first group of what wsbridge wrote or will.
+func found(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Setenv(args[0], bridgeOf(ts).await(ts, args[1])[1])
+}
+
 // signal NAME: the running wsbridge gets a signal.
 func signalBridge(ts *testscript.TestScript, _ bool, args []string) {
 	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
@@ -171,10 +177,23 @@ func stopped(ts *testscript.TestScript, _ bool, args []string) {
 }
 
 // get URL STATUS: GET has this answer, whose body is then in stdout.
-func get(ts *testscript.TestScript, _ bool, args []string) {
+func get(ts *testscript.TestScript, _ bool, args []string) { request(ts, http.MethodGet, args) }
+
+// delete URL STATUS [HEADER]...: what get does, to end something.
+func deleteIt(ts *testscript.TestScript, _ bool, args []string) {
+	request(ts, http.MethodDelete, args)
+}
+
+func request(ts *testscript.TestScript, method string, args []string) {
 	transport := &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}, DisableKeepAlives: true}
 	client := &http.Client{Transport: transport, Timeout: patience}
-	answer, err := client.Get(args[0])
+	r, err := http.NewRequest(method, args[0], nil)
+	ts.Check(err)
+	for _, line := range args[2:] {
+		name, value, _ := strings.Cut(line, ": ")
+		r.Header.Set(name, value)
+	}
+	answer, err := client.Do(r)
 	ts.Check(err)
 	defer answer.Body.Close()
 	body, err := io.ReadAll(answer.Body)

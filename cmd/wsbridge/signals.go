@@ -36,6 +36,7 @@ func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	defer s.reopenOnHangup()()
+	defer s.serveAdmin()()
 	s.summary.print(stderr, s.config, s.log)
 	if err := ready.ready(); err != nil {
 		return &failure{err}

@@ -143,6 +143,7 @@ export type Why =
   | 'target sent bytes that are not UTF-8 text'
   | 'bridge shutting down'
   | 'session idle'
+  | 'ended by the administrator'
   | 'client answered none of two pings'
   /** There was no Close frame. */
   | 'connection lost'

@@ -233,7 +233,7 @@ const CLIENT = ['client closed', 'protocol error', 'bad payload', 'reader too sl
 const TARGET = ['target closed', 'its own reason', 'target reset', 'target refused the connection',
   'target name not found', 'target did not answer in time', 'target unreachable', 'target failed',
   'target sent bytes that are not UTF-8 text'];
-const BRIDGE = ['bridge shutting down', 'session idle', 'client answered none of two pings'];
+const BRIDGE = ['bridge shutting down', 'session idle', 'client answered none of two pings', 'ended by the administrator'];
 const UNKNOWN = ['connection lost', 'no connection', 'not in the table'];
 
 /** Why sessions end, by who ends them: wsbridge's close table, and what only this side knows. */

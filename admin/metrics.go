@@ -1,0 +1,132 @@
+package admin
+
+import (
+	"log/slog"
+	"net/http"
+	"runtime"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+const maxScrapes = 4 // at a time
+
+// timings are the durations that somebody observes for us.
+type timings struct {
+	handshake, dial, rtt prometheus.Histogram
+}
+
+func newTimings() timings {
+	histogram := func(name, help string) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "wsbridge_" + name, Help: help,
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+		})
+	}
+	return timings{
+		handshake: histogram("handshake_seconds", "Time from an upgrade's head to its answer."),
+		dial:      histogram("dial_seconds", "Time to reach a target, or to fail to."),
+		rtt:       histogram("rtt_seconds", "Round trips to clients and back, as they were measured."),
+	}
+}
+
+// ObserveHandshake counts the time an opening handshake took. Like its siblings
+// it costs some tens of nanoseconds, and is for any goroutine.
+func (a *Admin) ObserveHandshake(d time.Duration) { a.timed().handshake.Observe(d.Seconds()) }
+
+// ObserveDial counts the time that a target took to be reached, or not.
+func (a *Admin) ObserveDial(d time.Duration) { a.timed().dial.Observe(d.Seconds()) }
+
+// ObserveRTT counts one round trip to a client and back.
+func (a *Admin) ObserveRTT(d time.Duration) { a.timed().rtt.Observe(d.Seconds()) }
+
+func (a *Admin) timed() *timings {
+	a.once.Do(a.start)
+	return &a.timings
+}
+
+// newRegistry has all metrics there are.
+func (a *Admin) newRegistry() *prometheus.Registry {
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "wsbridge_build_info", Help: "1, with what was built.",
+		ConstLabels: prometheus.Labels{"version": a.Version, "goversion": runtime.Version()},
+	})
+	build.Set(1)
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		newNumbers(a.Bridge, &a.reasons), a.timings.handshake, a.timings.dial, a.timings.rtt, build,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return registry
+}
+
+func (a *Admin) metrics() http.Handler {
+	return promhttp.HandlerFor(a.registry, promhttp.HandlerOpts{
+		ErrorLog:            slog.NewLogLogger(a.log().Handler(), slog.LevelError),
+		MaxRequestsInFlight: maxScrapes,
+	})
+}
+
+// numbers are the bridge's, taken when they are asked for.
+type numbers struct {
+	bridge  Bridge
+	reasons *reasons
+
+	active, draining, memory         *prometheus.Desc
+	sessions, bytes, refused, closed *prometheus.Desc
+}
+
+func newNumbers(bridge Bridge, r *reasons) *numbers {
+	desc := func(name, help string, labels ...string) *prometheus.Desc {
+		return prometheus.NewDesc("wsbridge_"+name, help, labels, nil)
+	}
+	return &numbers{
+		bridge: bridge, reasons: r,
+		active:   desc("sessions_active", "Sessions that live now."),
+		draining: desc("draining", "1: no new session is accepted any more."),
+		memory:   desc("memory_bytes", "Memory that the process holds of the system's."),
+		sessions: desc("sessions_total", "Sessions that were begun."),
+		bytes:    desc("bytes_total", "Payload carried, by direction.", "direction"),
+		refused:  desc("refused_total", "Refusals, by reason.", "reason"),
+		closed:   desc("close_total", "Sessions that ended, by close code and who ended them.", "code", "who"),
+	}
+}
+
+// Describe implements prometheus.Collector.
+func (n *numbers) Describe(to chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{n.active, n.draining, n.memory, n.sessions, n.bytes, n.refused, n.closed} {
+		to <- d
+	}
+}
+
+// Collect implements prometheus.Collector.
+func (n *numbers) Collect(to chan<- prometheus.Metric) {
+	totals := n.bridge.Totals()
+	gauge := func(d *prometheus.Desc, v float64) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v)
+	}
+	counter := func(d *prometheus.Desc, v int64, labels ...string) {
+		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	gauge(n.active, float64(len(n.bridge.Sessions())))
+	gauge(n.draining, oneIf(n.bridge.Draining()))
+	gauge(n.memory, float64(memory()))
+	counter(n.sessions, totals.Sessions)
+	counter(n.bytes, totals.ToTarget, "to_target")
+	counter(n.bytes, totals.ToClient, "to_client")
+	for reason, count := range n.reasons.bound(totals.Refused) {
+		counter(n.refused, count, reason)
+	}
+	for how, count := range endings(totals.Closed) {
+		counter(n.closed, count, how.code, how.who)
+	}
+}
+
+func oneIf(yes bool) float64 {
+	if yes {
+		return 1
+	}
+	return 0
+}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/wsbridge/wsbridge/admin"
+	"github.com/wsbridge/wsbridge/bridge"
+	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/listen"
+)
+
+// openAdmin opens the administrator's side, if there is to be one.
+func (s *service) openAdmin(ctx context.Context) (err error) {
+	c := s.config
+	if c.Admin == "" {
+		return nil
+	}
+	a := &admin.Admin{Bridge: adminBridge{s.server}, Version: buildVersion(), Names: c.AdminNames, Recordings: recordingsOf(c), Log: s.log}
+	if a.Token, err = firstLine(c.AdminTokenFile); err != nil {
+		return fmt.Errorf("--admin-token-file: %w", err)
+	}
+	l, err := adminListener(ctx, c.Admin)
+	if err != nil {
+		return err
+	}
+	if err := a.Check(l.Addr()); err != nil {
+		l.Close()
+		return &config.UsageError{Msg: "--admin: " + err.Error(), Hint: "name a file with a token by --admin-token-file"}
+	}
+	s.admin, s.adminListener = a, l
+	s.server.Dialled = a.ObserveDial
+	s.summary.admin = l.Addr().String()
+	return nil
+}
+
+// adminListener listens on loopback where only a port is named.
+func adminListener(ctx context.Context, text string) (net.Listener, error) {
+	if path, ok := strings.CutPrefix(text, "unix:"); ok {
+		return listen.Unix{Path: path, Mode: 0o600}.Listen(ctx)
+	}
+	if !strings.Contains(text, ":") {
+		text = "127.0.0.1:" + text
+	}
+	address, err := listen.Parse(text)
+	if err != nil {
+		return nil, &config.UsageError{Msg: "--admin: " + err.Error()}
+	}
+	return address.Listen(ctx)
+}
+
+// firstLine of a file; no file, no line.
+func firstLine(name string) (string, error) {
+	if name == "" {
+		return "", nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	lines := bufio.NewScanner(f)
+	if !lines.Scan() && lines.Err() == nil {
+		return "", fmt.Errorf("%s is empty", name)
+	}
+	return strings.TrimSpace(lines.Text()), lines.Err()
+}
+
+// recordingsOf is where the recordings are; nil: none are made.
+func recordingsOf(c *config.Config) fs.FS {
+	if c.Record == "" {
+		return nil
+	}
+	return os.DirFS(filepath.Dir(c.Record))
+}
+
+// serveAdmin serves the administrator's side until stop.
+func (s *service) serveAdmin() (stop func()) {
+	if s.admin == nil {
+		return func() {}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := s.admin.Serve(ctx, s.adminListener); err != nil {
+			s.log.Error("the administrator's side has ended", "err", err)
+		}
+	}()
+	return func() {
+		cancel()
+		<-ended
+	}
+}
+
+// adminBridge is the bridge in the administrator's words.
+type adminBridge struct{ *bridge.Server }
+
+func (b adminBridge) Sessions() (all []admin.Session) {
+	for _, s := range b.Server.Sessions() {
+		all = append(all, admin.Session{
+			ID: s.ID, Client: s.Client, User: s.User, Target: s.Target, Path: s.Path, Subprotocol: s.Subprotocol,
+			Start: s.Start, ToTarget: s.ToTarget, ToClient: s.ToClient,
+		})
+	}
+	return all
+}
+
+func (b adminBridge) Totals() admin.Totals {
+	s := b.Stats()
+	t := admin.Totals{Sessions: s.Begun, ToTarget: s.ToTarget, ToClient: s.ToClient, Refused: map[string]int64{}, Closed: map[admin.CloseKey]int64{}}
+	for reason, n := range s.Refused {
+		t.Refused[reason] = int64(n)
+	}
+	for end, n := range s.Ended {
+		t.Closed[admin.CloseKey{Code: end.Code, By: end.By}] += n
+	}
+	return t
+}
