@@ -229,11 +229,13 @@ func (s *session) over() {
 
 func (s *session) logEnd() {
 	why := s.why()
-	s.log.Info("session ended",
-		"client", s.id.addr, "user", s.id.user, "target", s.to.String(), "path", s.id.path, "subprotocol", s.id.subprotocol,
-		"to_target", s.toTarget.Load(), "to_client", s.toClient.Load(),
-		"duration", time.Since(s.start).Round(time.Millisecond), "dial", s.dialTime.Round(time.Microsecond),
-		"code", int(why.code), "by", why.by, "reason", why.reason)
+	s.log.LogAttrs(context.Background(), slog.LevelInfo, "session ended",
+		slog.String("client", s.id.addr), slog.String("user", s.id.user), slog.String("target", s.to.String()),
+		slog.String("path", s.id.path), slog.String("subprotocol", s.id.subprotocol),
+		slog.Int64("to_target", s.toTarget.Load()), slog.Int64("to_client", s.toClient.Load()),
+		slog.Duration("duration", time.Since(s.start).Round(time.Millisecond)),
+		slog.Duration("dial", s.dialTime.Round(time.Microsecond)),
+		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason))
 }
 
 // closeWrite ends the sending side of c and leaves its receiving side open.
