@@ -6,7 +6,7 @@ FUZZTIME = 20000x
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -14,13 +14,16 @@ help:
 build: ## the static binary, in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
 
-test: clear install fmt-check vet lint build cross race fuzz-smoke e2e e2e-race left-out ## all of it, as CI does
+test: clear install ui fmt-check vet lint build cross race fuzz-smoke e2e e2e-race left-out ## all of it, as CI does
 
 clear:
 	@rm -f bin/left-out
 
 install: ## what the tests need: Debian and npm packages
 	ci/install.sh
+
+ui: ## the pages, in web/pages/dist, for make build to embed
+	ci/ui.sh
 
 fmt: ## format every Go file
 	gofmt -l -w .

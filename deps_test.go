@@ -34,9 +34,21 @@ record:
 wrap:         golang.org/x/sys
 loop:         golang.org/x/sys
 logs:
-bridge:       frame loop sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
-cmd/wsbridge: bridge config demo listen logs man policy record target web web/demo wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+cmd/wsbridge: bridge check config connect content demo gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route target web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+check:        frame message target github.com/gobwas/ws
+connect:      message target github.com/gobwas/ws
+content:      github.com/antchfx/xpath github.com/itchyny/gojq github.com/santhosh-tekuri/jsonschema/v6
+gateway:      content frame hub message target github.com/gobwas/ws
+hub:          message github.com/gobwas/ws
+hub/fme/console:
+hub/fme:      frame hub message github.com/gobwas/ws golang.org/x/time
+hub/nats:     github.com/nats-io/nats.go
+passthrough:  sniff target golang.org/x/sys
+route:
+web/pages:
+message:      frame github.com/gobwas/ws
 bench:        golang.org/x/sys
 e2e:
 `

@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"context"
+	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 )
 
@@ -11,18 +13,28 @@ import (
 // the bridge goes down.
 type sessions struct {
 	max, maxPerIP int
+	ended         func() // called after every one; may be nil
 
 	mu     sync.Mutex
-	live   map[*session]struct{}
-	taken  int            // slots: live sessions and handshakes being answered
-	perIP  map[string]int // slots by client address; only counted when limited
-	closed bool           // no more are admitted
-	late   func(*session) // what the live were told last, for those that start later
-	idle   chan struct{}  // closed when, after close, the last slot is given back
+	live   map[live]uint64 // and its number
+	last   uint64          // number given
+	taken  int             // slots: live sessions and handshakes being answered
+	perIP  map[string]int  // slots by client address; only counted when limited
+	closed bool            // no more are admitted
+	late   func(live)      // what the live were told last, for those that start later
+	idle   chan struct{}   // closed when, after close, the last slot is given back
+}
+
+// live is a session of any kind. stop ends it well, cut at once; both return
+// soon.
+type live interface {
+	stop(why ending)
+	cut()
+	info() SessionInfo // without its ID
 }
 
 func newSessions(max, maxPerIP int) *sessions {
-	return &sessions{max: max, maxPerIP: maxPerIP, live: map[*session]struct{}{}, perIP: map[string]int{}, idle: make(chan struct{})}
+	return &sessions{max: max, maxPerIP: maxPerIP, live: map[live]uint64{}, perIP: map[string]int{}, idle: make(chan struct{})}
 }
 
 // admit takes a slot for a client; release gives it back. Clients of a unix
@@ -63,46 +75,50 @@ func (ss *sessions) release(ip string) {
 	}
 }
 
-// start opens, by open, a session whose slot was taken.
-func (ss *sessions) start(s *session, open func()) {
+// enter counts l, whose slot was taken, among the live; leave gives its slot
+// back.
+func (ss *sessions) enter(l live, release func()) (leave func()) {
 	ss.mu.Lock()
-	ss.live[s] = struct{}{}
+	ss.last++
+	ss.live[l] = ss.last
 	late := ss.late
 	ss.mu.Unlock()
 	if late != nil {
-		late(s)
+		late(l)
 	}
-	release := s.release
-	s.release = func() {
+	return func() {
 		ss.mu.Lock()
-		delete(ss.live, s)
+		delete(ss.live, l)
 		ss.mu.Unlock()
 		release()
-		if ended := s.server.SessionEnded; ended != nil {
-			ended()
+		if ss.ended != nil {
+			ss.ended()
 		}
 	}
-	open()
 }
 
 // tell calls f for every live session, and later for those still to start.
-func (ss *sessions) tell(f func(*session)) {
+func (ss *sessions) tell(f func(live)) {
 	ss.mu.Lock()
 	ss.late = f
 	ss.mu.Unlock()
 	ss.each(f)
 }
 
-// each calls f for every live session.
-func (ss *sessions) each(f func(*session)) {
+// numbered is the live sessions and their numbers.
+func (ss *sessions) numbered() map[live]uint64 {
 	ss.mu.Lock()
-	live := make([]*session, 0, len(ss.live))
-	for s := range ss.live {
-		live = append(live, s)
-	}
+	defer ss.mu.Unlock()
+	return maps.Clone(ss.live)
+}
+
+// each calls f for every live session.
+func (ss *sessions) each(f func(live)) {
+	ss.mu.Lock()
+	all := slices.Collect(maps.Keys(ss.live))
 	ss.mu.Unlock()
-	for _, s := range live {
-		f(s)
+	for _, l := range all {
+		f(l)
 	}
 }
 
@@ -131,10 +147,10 @@ func (ss *sessions) wait(ctx context.Context) error {
 // when ctx ends first it cuts them, waits for that, and returns ctx's error.
 func (ss *sessions) stop(ctx context.Context) error {
 	ss.close()
-	ss.tell(func(s *session) { s.stop(endShutdown) })
+	ss.tell(func(l live) { l.stop(endShutdown) })
 	err := ss.wait(ctx)
 	if err != nil {
-		ss.tell((*session).cut)
+		ss.tell(live.cut)
 		<-ss.idle
 	}
 	return err

@@ -18,7 +18,8 @@ import (
 // direct answers a WebSocket upgrade whose head has come in one piece, without
 // the HTTP server and its goroutines: that is what most sessions begin with.
 // It returns nil when it did. Anything else it leaves as it is, for the HTTP
-// server to answer; so is a refusal, which keeps its one form.
+// server to answer: a refusal too, which keeps its one form, and what needs
+// more than bytes.
 func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	raw, unread := sniffed.Detach()
 	conn := &prefixed{raw, unread}
@@ -30,13 +31,14 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.RemoteAddr = raw.RemoteAddr().String()
-	session, refusal := s.admitCalmly(r)
-	if refusal != nil {
-		return &refused{conn, refusal}
+	d, session := s.judge(r)
+	if session == nil {
+		return &decided{conn, d}
 	}
 	s.conns.Add(-1)
-	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), session.id.subprotocol)); err != nil {
-		s.left(session, raw, err)
+	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d.subprotocol)); err != nil {
+		s.left(session.id, raw, err)
+		session.release()
 		return nil
 	}
 	s.prepare(session, rest)
@@ -46,44 +48,63 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 
 // plainUpgrade tells whether there is nothing wrong with r but what Route finds.
 func plainUpgrade(r *http.Request) bool {
-	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil
+	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil && checkVersion(r) == nil
 }
 
-// admitCalmly makes a refusal of a panic in Route: net/http, which is not there
+// judge is what becomes of a plain upgrade; no session: whoever speaks HTTP is
+// to go on with the decision.
+func (s *Server) judge(r *http.Request) (*decision, *session) {
+	d := s.decideCalmly(r)
+	if d.route.Target == nil {
+		return d, nil
+	}
+	release := s.admit(r, d)
+	if d.refusal != nil {
+		return d, nil
+	}
+	return d, s.newSession(r, d, release)
+}
+
+// decideCalmly makes a refusal of a panic in Route: net/http, which is not there
 // to do so, would not have let one request take every session along.
-func (s *Server) admitCalmly(r *http.Request) (session *session, refusal *Refusal) {
+func (s *Server) decideCalmly(r *http.Request) (d *decision) {
 	defer func() {
 		if why := recover(); why != nil {
 			s.log().Error("panic while choosing a target", "client", r.RemoteAddr, "panic", why, "stack", string(debug.Stack()))
-			refusal = asRefusal(errPanic)
+			d = &decision{refusal: asRefusal(errPanic)}
 		}
 	}()
-	return s.admit(r)
+	return s.decide(r)
 }
 
 var errPanic = errors.New("panic")
 
-// refused is a connection whose upgrade was decided on already: the HTTP server
-// is only to say so.
-type refused struct {
+// decided is a connection whose first upgrade was decided on already: it is not
+// to be asked for twice.
+type decided struct {
 	*prefixed
-	refusal *Refusal
+	decision *decision
 }
 
-type refusalKey struct{}
+type decidedKey struct{}
 
-// withRefusal is for http.Server.ConnContext.
-func withRefusal(ctx context.Context, conn net.Conn) context.Context {
-	if r, ok := conn.(*refused); ok {
-		return context.WithValue(ctx, refusalKey{}, r.refusal)
+// withDecision is for http.Server.ConnContext.
+func withDecision(ctx context.Context, conn net.Conn) context.Context {
+	if c, ok := conn.(*decided); ok {
+		return context.WithValue(ctx, decidedKey{}, c)
 	}
 	return ctx
 }
 
-// refusalOf is what withRefusal put there, or nil.
-func refusalOf(r *http.Request) *Refusal {
-	refusal, _ := r.Context().Value(refusalKey{}).(*Refusal)
-	return refusal
+// decisionOf is what was decided on before, once; nil: nothing.
+func decisionOf(r *http.Request) *decision {
+	c, ok := r.Context().Value(decidedKey{}).(*decided)
+	if !ok {
+		return nil
+	}
+	d := c.decision
+	c.decision = nil
+	return d
 }
 
 // guid is what makes an accept key of a client's key (RFC 6455, 1.3).

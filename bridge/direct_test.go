@@ -24,13 +24,20 @@ func TestRefusalsHaveOneForm(t *testing.T) {
 				return Route{}, &Refusal{Status: 401, Reason: "who are you", Header: http.Header{"Www-Authenticate": {"Basic"}}}
 			}, request(), 1},
 		"a Route that panics": {func(*http.Request) (Route, error) { panic("at the disco") }, request(), 1},
-		"wrong version":       {nil, strings.Replace(request(), "Version: 13", "Version: 8", 1), 0},
+		"wrong version":       {nil, strings.Replace(request(), "Version: 13", "Version: 8", 1), 1},
 		"odd Host":            {nil, strings.Replace(request(), "Host: bridge", "Host: br<dge", 1), 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			var asked atomic.Int64
 			r := startRig(t, func(s *Server) {
-				s.Route = func(r *http.Request) (Route, error) { asked.Add(1); return tc.route(r) }
+				good := s.Route
+				s.Route = func(r *http.Request) (Route, error) {
+					asked.Add(1)
+					if tc.route == nil {
+						return good(r)
+					}
+					return tc.route(r)
+				}
 			})
 			whole := r.talk(tc.bytes)
 			if asked.Load() != tc.asked {

@@ -152,7 +152,8 @@ func TestTargetClosesOnUnreadBytes(t *testing.T) {
 
 // statsLine is what the only live session has carried.
 func (r *rig) statsLine() (line string) {
-	r.server.sessions.each(func(s *session) {
+	r.server.sessions.each(func(l live) {
+		s := l.(*session)
 		if s.toTarget.Load() == 11 {
 			line = "to_target=11"
 		}

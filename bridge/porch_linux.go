@@ -160,9 +160,9 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	r.RemoteAddr = g.addr
-	session, refusal := s.admitCalmly(r)
-	if refusal != nil {
-		g.passOn(refusal)
+	d, session := s.judge(r)
+	if session == nil {
+		g.passOn(d)
 		return
 	}
 	early := bytes.Clone(rest)
@@ -170,7 +170,8 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 	g.socket.Read(b[:n]) // the same bytes, now for good
 	if _, err := g.socket.Write(answer); err != nil {
 		g.leave()
-		go s.left(session, nil, err)
+		go s.left(session.id, nil, err)
+		session.release()
 		return
 	}
 	g.enter(session, early)
@@ -183,13 +184,14 @@ func (g *guest) enter(session *session, early []byte) {
 	if to, ok := session.to.(starter); ok && session.loopable() {
 		if target, timeout, err := to.Start(); err == nil {
 			f := s.newFlow(session, s.loops.pick())
-			s.sessions.start(session, func() { f.welcome(g, target, timeout) })
+			s.startSession(session, func() { f.welcome(g, target, timeout) })
 			return
 		}
 	}
 	conn, err := g.conn()
 	if err != nil {
-		go s.left(session, nil, err)
+		go s.left(session.id, nil, err)
+		session.release()
 		return
 	}
 	go s.launch(session, conn)
@@ -211,21 +213,21 @@ func (f *flow) welcome(g *guest, target int, dial time.Duration) {
 	})
 }
 
-// passOn gives g to serveConn or, when it is refused already, to the HTTP
-// server, which says so.
-func (g *guest) passOn(refusal *Refusal) {
+// passOn gives g to serveConn or, when it was decided on already, to the HTTP
+// server, which goes on with that.
+func (g *guest) passOn(d *decision) {
 	s := g.porch.server
 	conn, err := g.conn()
 	switch {
 	case err != nil:
 		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
-	case refusal == nil:
+	case d == nil:
 		if !s.fronts.start(func() { s.serveConn(conn) }) {
 			conn.Close()
 		}
 	default:
 		s.conns.Add(1)
-		if !s.fronts.start(func() { s.handOn(&refused{&prefixed{conn, nil}, refusal}) }) {
+		if !s.fronts.start(func() { s.handOn(&decided{&prefixed{conn, nil}, d}) }) {
 			conn.Close()
 			s.conns.Add(-1)
 		}

@@ -38,14 +38,15 @@ func TestWhoCarries(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := startRig(t, tc.set)
 			r.pair()
-			live := 0
-			r.server.sessions.each(func(s *session) {
-				if live++; (s.carried() != nil) != tc.byLoop {
+			count := 0
+			r.server.sessions.each(func(l live) {
+				s := l.(*session)
+				if count++; (s.carried() != nil) != tc.byLoop {
 					t.Errorf("carried by %T", s.carried())
 				}
 			})
-			if live != 1 {
-				t.Errorf("%d sessions", live)
+			if count != 1 {
+				t.Errorf("%d sessions", count)
 			}
 		})
 	}

@@ -29,10 +29,13 @@ type starter interface {
 	Start() (fd int, timeout time.Duration, err error)
 }
 
-// Route is where an upgrade goes, and who asks, as far as that is known.
+// Route is where an upgrade goes, and who asks, as far as that is known. One of
+// Target, Service and Relay is set.
 type Route struct {
-	Target Target
-	User   string // for the log
+	Target  Target  // bytes: a stream session
+	Service Service // messages
+	Relay   Relay   // the handshake and all that follows
+	User    string  // for the log
 }
 
 // Limits bound what clients may take. A zero field means its default.
@@ -93,6 +96,7 @@ type Server struct {
 	conns    atomic.Int64 // connections that are no session (yet)
 	fronts   fronts       // serveConn, the HTTP server, porches
 	counters counters
+	totals   totals
 	heads    heads
 	buffers  buffers
 	pipes    pipes
@@ -191,6 +195,7 @@ func (s *Server) start() {
 	s.limits = s.Limits.withDefaults()
 	s.ctx, s.quit = context.WithCancel(context.Background())
 	s.sessions = newSessions(s.limits.Sessions, s.limits.SessionsPerIP)
+	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()
 	s.web = s.newWeb()
 	s.fronts.start(func() { s.web.Serve(s.handoff) })
@@ -227,17 +232,4 @@ func (s *Server) log() *slog.Logger {
 		return s.Log
 	}
 	return slog.Default()
-}
-
-// Stats is what the bridge counts.
-type Stats struct {
-	Sessions    int            // live
-	Connections int            // that are no session, or none yet
-	Refused     map[string]int // by reason, since the start
-}
-
-// Stats returns the counts of now.
-func (s *Server) Stats() Stats {
-	s.once.Do(s.start)
-	return Stats{Sessions: s.sessions.count(), Connections: int(s.conns.Load()), Refused: s.counters.snapshot()}
 }

@@ -228,13 +228,28 @@ func (s *session) over() {
 }
 
 func (s *session) logEnd() {
-	why := s.why()
-	s.log.LogAttrs(context.Background(), slog.LevelInfo, "session ended",
-		slog.String("client", s.id.addr), slog.String("user", s.id.user), slog.String("target", s.to.String()),
-		slog.String("path", s.id.path), slog.String("subprotocol", s.id.subprotocol),
-		slog.Int64("to_target", s.toTarget.Load()), slog.Int64("to_client", s.toClient.Load()),
-		slog.Duration("duration", time.Since(s.start).Round(time.Millisecond)),
-		slog.Duration("dial", s.dialTime.Round(time.Microsecond)),
+	how := Ending{ToTarget: s.toTarget.Load(), ToClient: s.toClient.Load(), Dial: s.dialTime}
+	s.server.logEnd(s.id, s.to.String(), s.start, how, s.why())
+}
+
+func (s *session) info() SessionInfo {
+	info := s.id.info(s.to.String(), s.start)
+	info.ToTarget, info.ToClient = s.toTarget.Load(), s.toClient.Load()
+	return info
+}
+
+func (id clientID) info(target string, start time.Time) SessionInfo {
+	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, Start: start}
+}
+
+// logEnd writes a session's one log line.
+func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending, why ending) {
+	s.totals.add(how, why)
+	s.log().LogAttrs(context.Background(), slog.LevelInfo, "session ended",
+		slog.String("client", id.addr), slog.String("user", id.user), slog.String("target", target),
+		slog.String("path", id.path), slog.String("subprotocol", id.subprotocol),
+		slog.Int64("to_target", how.ToTarget), slog.Int64("to_client", how.ToClient),
+		slog.Duration("duration", time.Since(start).Round(time.Millisecond)), slog.Duration("dial", how.Dial.Round(time.Microsecond)),
 		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason))
 }
 

@@ -278,7 +278,7 @@ func TestHeartbeatDuringABlockedTarget(t *testing.T) {
 		close(sent)
 	}()
 	r.eventually("the target's side blocked", func() (blocked bool) {
-		r.server.sessions.each(func(s *session) { blocked = s.writing.Load() })
+		r.server.sessions.each(func(l live) { blocked = l.(*session).writing.Load() })
 		return blocked
 	})
 	for range 5 { // five heartbeats go by

@@ -107,4 +107,7 @@ func (c *prefixed) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Detach returns what is below, and what was read ahead and is still unread.
+func (c *prefixed) Detach() (net.Conn, []byte) { return c.Conn, c.rest }
+
 func (c *prefixed) CloseWrite() error { return closeWrite(c.Conn) }

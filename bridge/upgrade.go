@@ -11,8 +11,6 @@ import (
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
-
-	"github.com/wsbridge/wsbridge/sniff"
 )
 
 // isUpgrade tells whether r asks for a WebSocket, rightly or not.
@@ -30,27 +28,38 @@ func headerHas(h http.Header, name, token string) (found bool) {
 	return found
 }
 
-// checkUpgrade holds the client's opening handshake against RFC 6455, 4.2.1.
+// checkUpgrade holds the client's opening handshake against what HTTP itself
+// asks of it; a relay's target looks at the rest.
 func checkUpgrade(r *http.Request) *Refusal {
-	bad := func(reason string) *Refusal { return &Refusal{Status: http.StatusBadRequest, Reason: reason} }
-	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
 	switch {
 	case r.Method != http.MethodGet:
 		return &Refusal{Status: http.StatusMethodNotAllowed, Reason: "a WebSocket upgrade must be a GET request"}
 	case !r.ProtoAtLeast(1, 1):
 		return &Refusal{Status: http.StatusHTTPVersionNotSupported, Reason: "a WebSocket upgrade needs HTTP/1.1"}
 	case r.ContentLength != 0 || len(r.TransferEncoding) > 0:
-		return bad("a WebSocket upgrade must not carry a body")
+		return badUpgrade("a WebSocket upgrade must not carry a body")
 	case !headerHas(r.Header, "Connection", "upgrade"):
-		return bad("header 'Connection: Upgrade' is missing")
+		return badUpgrade("header 'Connection: Upgrade' is missing")
+	}
+	return nil
+}
+
+// checkVersion holds the handshake against RFC 6455, 4.2.1.
+func checkVersion(r *http.Request) *Refusal {
+	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
+	switch {
 	case len(versions) == 0:
-		return bad("header 'Sec-WebSocket-Version: 13' is missing")
+		return badUpgrade("header 'Sec-WebSocket-Version: 13' is missing")
 	case len(versions) > 1 || versions[0] != "13":
 		return &Refusal{Status: http.StatusUpgradeRequired, Reason: "this server speaks WebSocket version 13 only"}
 	case len(keys) != 1 || !validKey(keys[0]):
-		return bad("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
+		return badUpgrade("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
 	}
 	return nil
+}
+
+func badUpgrade(reason string) *Refusal {
+	return &Refusal{Status: http.StatusBadRequest, Reason: reason}
 }
 
 func validKey(key string) bool {
@@ -60,46 +69,89 @@ func validKey(key string) bool {
 
 // upgrade answers the opening handshake and starts the session.
 func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
-	session, refusal := s.admit(r)
-	if refusal != nil {
-		s.refuse(w, r, refusal)
-		return
+	d := decisionOf(r)
+	if d == nil {
+		d = s.decide(r)
 	}
-	s.begin(w, r, session)
+	release := s.admit(r, d)
+	switch {
+	case d.refusal != nil:
+		s.refuse(w, r, d.refusal)
+	case d.route.Relay != nil:
+		s.relay(w, r, d.route, release)
+	case d.route.Service != nil:
+		s.visit(w, r, d.route, release)
+	default:
+		s.begin(w, r, s.newSession(r, d, release))
+	}
 }
 
-// admit gives an upgrade its session, which holds a slot, or says why not.
-func (s *Server) admit(r *http.Request) (*session, *Refusal) {
-	subprotocol, route, refusal := s.decide(r)
-	if refusal != nil {
-		return nil, refusal
-	}
-	release, refusal := s.sessions.admit(r.RemoteAddr)
-	if refusal != nil {
-		return nil, refusal
-	}
-	id := clientID{addr: r.RemoteAddr, user: route.User, path: s.pathForLog(r), subprotocol: subprotocol}
-	return &session{server: s, to: route.Target, release: release, id: id}, nil
+// decision is what becomes of an upgrade.
+type decision struct {
+	subprotocol string // of a stream session; services and relays choose their own
+	route       Route
+	refusal     *Refusal // nil: go ahead
 }
 
-// decide is everything that can say no before the handshake is answered.
-func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refusal *Refusal) {
-	if refusal = checkUpgrade(r); refusal != nil {
-		return "", Route{}, refusal
+// decide is everything that can say no before the handshake is answered, but
+// for slots and for what the target says of it.
+func (s *Server) decide(r *http.Request) *decision {
+	if refusal := checkUpgrade(r); refusal != nil {
+		return &decision{refusal: refusal}
+	}
+	route, err := s.Route(r)
+	if err != nil {
+		return &decision{refusal: asRefusal(err)}
+	}
+	if route.Relay != nil {
+		return &decision{route: route}
+	}
+	if refusal := checkVersion(r); refusal != nil {
+		return &decision{refusal: refusal}
+	}
+	if route.Target == nil {
+		return &decision{route: route}
 	}
 	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
 	if !ok {
 		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
-		return "", Route{}, &Refusal{Status: http.StatusBadRequest, Reason: reason}
+		return &decision{refusal: &Refusal{Status: http.StatusBadRequest, Reason: reason}}
 	}
-	if refusal := refusalOf(r); refusal != nil {
-		return "", Route{}, refusal
+	return &decision{subprotocol: subprotocol, route: route}
+}
+
+// Explain is what would become of the upgrade r, in words. No slot is taken, and
+// nobody is dialled. The error is a *Refusal.
+func (s *Server) Explain(r *http.Request) (string, error) {
+	d := s.decide(r)
+	switch {
+	case d.refusal != nil:
+		return "", d.refusal
+	case d.route.Relay != nil:
+		return "the handshake goes to " + d.route.Relay.String(), nil
+	case d.route.Service != nil:
+		return "a session with messages to " + fmt.Sprint(d.route.Service), nil
+	case d.subprotocol != "":
+		return fmt.Sprintf("a session with bytes to %s, subprotocol %s", d.route.Target, d.subprotocol), nil
 	}
-	route, err := s.Route(r)
-	if err != nil {
-		return "", Route{}, asRefusal(err)
+	return "a session with bytes to " + d.route.Target.String(), nil
+}
+
+// admit takes a slot, or makes the decision a refusal.
+func (s *Server) admit(r *http.Request, d *decision) (release func()) {
+	if d.refusal == nil {
+		release, d.refusal = s.sessions.admit(r.RemoteAddr)
 	}
-	return subprotocol, route, nil
+	return release
+}
+
+func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
+	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol}
+}
+
+// newSession is the stream session of an upgrade that has its slot.
+func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
+	return &session{server: s, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
@@ -107,20 +159,20 @@ func (s *Server) decide(r *http.Request) (subprotocol string, route Route, refus
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
 	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
 	if err != nil {
-		s.left(session, conn, err)
+		s.left(session.id, conn, err)
+		session.release()
 		return
 	}
 	s.prepare(session, early)
 	s.launch(session, conn)
 }
 
-// left is all of a session whose client did not take the 101.
-func (s *Server) left(session *session, conn net.Conn, err error) {
-	s.log().Debug("client left during the handshake", "client", session.id.addr, "err", err)
+// left is all of a client that did not take the 101.
+func (s *Server) left(id clientID, conn net.Conn, err error) {
+	s.log().Debug("client left during the handshake", "client", id.addr, "err", err)
 	if conn != nil {
 		conn.Close()
 	}
-	session.release()
 }
 
 // prepare is after the 101; early is what came with the handshake.
@@ -135,7 +187,13 @@ func (s *Server) launch(session *session, conn net.Conn) {
 	session.client = s.tap(conn, clientGlyphs)
 	session.from = newSource(session.client, &s.buffers)
 	session.out = &frameWriter{conn: session.client}
-	s.sessions.start(session, session.open)
+	s.startSession(session, session.open)
+}
+
+// startSession counts a prepared session among the live, and opens it by open.
+func (s *Server) startSession(session *session, open func()) {
+	session.release = s.sessions.enter(session, session.release)
+	open()
 }
 
 func (s *Server) modeFor(subprotocol string) mode {
@@ -173,10 +231,8 @@ func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout 
 // sniffing and HTTP needed, and the bytes left in them.
 func unwrap(conn net.Conn) (net.Conn, []byte) {
 	switch c := conn.(type) {
-	case *sniff.Conn:
+	case interface{ Detach() (net.Conn, []byte) }:
 		return c.Detach()
-	case *prefixed:
-		return c.Conn, c.rest
 	case *tls.Conn:
 		return &secureConn{c, c.NetConn().(*transport)}, nil
 	}

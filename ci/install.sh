@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/.."
 
 packages='busybox-static chromium haproxy mandoc novnc openssh-client openssh-server openssl
-procps python3-websocket python3-websockets redis-server shellcheck
+nginx-light procps python3-websocket python3-websockets redis-server shellcheck
 tigervnc-standalone-server tshark websockify x11-xserver-utils xterm'
 
 # have is whether a program is there, wherever it came from.

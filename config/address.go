@@ -22,7 +22,7 @@ func (c *Config) place(words, command, commands []string) error {
 	if command != nil {
 		return c.placeCommand(words, command)
 	}
-	if option := c.targetOption(); option != "" && !c.overrides(words, option, listening) {
+	if option := c.targetOption(); option != "" && !c.overrides(words, option, listening) && !c.besides(words, option, listening) {
 		return c.placeSource(words, option, listening)
 	}
 	return c.placeBoth(words, listening)
@@ -39,6 +39,8 @@ func (c *Config) targetOption() string {
 		return "--target-config"
 	case c.Target != "":
 		return "--target"
+	case len(c.Routes) > 0 || len(c.WebSockets) > 0:
+		return "--route"
 	}
 	return ""
 }
@@ -48,6 +50,11 @@ func (c *Config) targetOption() string {
 func (c *Config) overrides(words []string, option string, listening bool) bool {
 	weaker := option == "--target" && c.Origin("target").Source < Flag
 	return weaker && (len(words) == 2 || len(words) == 1 && listening)
+}
+
+// besides tells whether the words have a target for what no route takes.
+func (c *Config) besides(words []string, option string, listening bool) bool {
+	return option == "--route" && (len(words) == 2 || len(words) == 1 && listening)
 }
 
 // placeBoth is the common form: [addr:]port host:port, or host:port alone.
@@ -160,6 +167,9 @@ func countError(words []string, listening bool) error {
 // readTarget checks host:port and gives an IPv6 host its brackets.
 func readTarget(target string) (string, error) {
 	const example = "write host:port, for example localhost:5900"
+	if HasScheme(target) {
+		return target, nil // the room that opens it knows the rest
+	}
 	colon := strings.LastIndexByte(target, ':')
 	if strings.Contains(target, "/") {
 		return "", usageErrorf(example, "target %q: a slash is in no host:port", target)
@@ -178,6 +188,27 @@ func readTarget(target string) (string, error) {
 		return "", usageErrorf(example, "target %q: %s", target, err.Msg)
 	}
 	return net.JoinHostPort(host, target[colon+1:]), nil
+}
+
+// HasScheme tells a target that is more than host:port. fme:7078 is a host and
+// its port, fme: and fme:NAME are a hub.
+func HasScheme(target string) bool {
+	scheme, rest, _ := strings.Cut(target, ":")
+	switch scheme {
+	case "fme":
+		return IsHub(target)
+	case "passthrough+unix", "ws+unix":
+		return true
+	case "tcp", "tls", "ws", "wss", "passthrough+ws", "passthrough+wss":
+		return strings.HasPrefix(rest, "//")
+	}
+	return false
+}
+
+// IsHub tells a hub, fme: or fme:NAME, from a host called fme.
+func IsHub(target string) bool {
+	name, ok := strings.CutPrefix(target, "fme:")
+	return ok && !isNumber(name)
 }
 
 // trimBrackets takes the brackets off an IPv6 host.

@@ -73,7 +73,7 @@ func (n *noted) Type() string {
 	switch n.option.to.(type) {
 	case *bool:
 		return "bool"
-	case *[]string:
+	case *[]string, *Verbatim:
 		return "stringSlice"
 	}
 	return n.option.Metavar

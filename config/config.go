@@ -19,6 +19,7 @@ type Config struct {
 	UnixListenMode string   // octal
 	Inetd          bool     // standard input is the socket
 	PreferIPv6     bool
+	PortOffset     int // added to every port that is listened on
 
 	Target         string // host:port, an IPv6 host in brackets; empty: one of those below
 	UnixTarget     string // a socket's path
@@ -28,6 +29,18 @@ type Config struct {
 	TargetCert     string
 	TargetKey      string
 	TargetName     string
+
+	Routes     []Route  // of the file, then of the command line
+	RouteSpecs Verbatim // --route, as written
+	WebSockets Verbatim // Hiawatha's lines, as written
+
+	HubEngine     string // nats://...; empty: this machine alone
+	HubEcho       bool
+	HubAdmin      string
+	HubErrors     string
+	HubStrictJSON bool
+	HubSlow       string
+	HubMaxMessage int // bytes; 0: the hub's default
 
 	Command  []string // what stood behind "--"; empty: nothing is wrapped
 	WrapPort int      // the port Command serves
@@ -56,6 +69,7 @@ type Config struct {
 
 	Web      string // directory; empty: none
 	FileOnly bool
+	Pages    bool // the built-in ones, instead of Web
 
 	Record      string // file names' beginning; empty: nothing is recorded
 	RecordLimit int    // megabytes for a file; 0: no limit
@@ -70,6 +84,7 @@ type Config struct {
 	Heartbeat   time.Duration
 	SessionIdle time.Duration
 	Text        bool
+	Pump        string // "auto" or "goroutines"
 	Subprotocol []string
 
 	MaxSessions      int // 0: from the open-file limit
@@ -143,14 +158,18 @@ func Parse(args, environ, commands []string) (*Config, error) {
 	}
 	env, warnings := t.readEnv(environ)
 	c.Warnings = warnings
-	file, err := t.readFile(lastText(env, given, &c.File))
+	file, routes, err := t.readFile(lastText(env, given, &c.File))
 	if err != nil {
 		return nil, err
 	}
+	c.Routes = routes
 	for _, layer := range [][]assignment{t.defaults(), file, env, given} {
 		if err := c.apply(layer); err != nil {
 			return nil, err
 		}
+	}
+	if err := c.takeRoutes(); err != nil {
+		return nil, err
 	}
 	if err := c.place(words, command, commands); err != nil {
 		return nil, err

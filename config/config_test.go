@@ -19,6 +19,7 @@ func plain() *Config {
 	return &Config{
 		Listen: []string{"6080"}, Target: "localhost:5900", Cert: "self.pem", LogFormat: "text",
 		DialTimeout: 10 * time.Second, EndTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
+		HubAdmin: "loopback", HubErrors: "frame", HubSlow: "disconnect", Pump: "auto",
 		UnixListenMode: "600", SSLVersion: "default", WrapMode: "exit", WrapWait: 10 * time.Second,
 	}
 }
@@ -346,7 +347,7 @@ func FuzzFile(f *testing.F) {
 	f.Add([]byte("a: &a [*a]\n<<: *a\n---\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		c := &Config{origins: make(map[string]Origin)}
-		given, err := newTable(c).readYAML("f.yaml", text)
+		given, _, err := newTable(c).readYAML("f.yaml", text)
 		if err == nil {
 			err = c.apply(given)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -14,35 +15,56 @@ import (
 const maxFileSize = 1 << 20
 
 // readFile takes the keys of the YAML file called name; no name, no keys.
-func (t table) readFile(name string) ([]assignment, error) {
+func (t table) readFile(name string) ([]assignment, []Route, error) {
 	if name == "" {
-		return nil, nil
+		return nil, nil, nil
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, usageErrorf("", "configuration file: %s", err)
+		return nil, nil, usageErrorf("", "configuration file: %s", err)
 	}
 	defer f.Close()
 	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
 	if err != nil {
-		return nil, usageErrorf("", "configuration file: %s", err)
+		return nil, nil, usageErrorf("", "configuration file: %s", err)
 	}
 	if len(text) > maxFileSize {
-		return nil, usageErrorf("", "configuration file %s: larger than %d bytes", name, maxFileSize)
+		return nil, nil, usageErrorf("", "configuration file %s: larger than %d bytes", name, maxFileSize)
 	}
 	return t.readYAML(name, text)
 }
 
 // readYAML takes one YAML document: a mapping of keys of the table to scalars,
-// or to lists of scalars where the option is a list. Nothing else is let pass.
-func (t table) readYAML(name string, text []byte) (given []assignment, err error) {
+// or to lists of scalars where the option is a list, and routes to a list of
+// mappings. Nothing else is let pass.
+func (t table) readYAML(name string, text []byte) (given []assignment, routes []Route, err error) {
 	top, err := yamlMapping(name, text)
 	if err != nil || top == nil {
-		return nil, err
+		return nil, nil, err
+	}
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		if top.Content[i].Value != routesKey || routes != nil {
+			continue
+		}
+		if routes, err = readRoutes(name, top.Content[i+1]); err != nil {
+			return nil, nil, err
+		}
+		top.Content = slices.Delete(top.Content, i, i+2)
+	}
+	given, err = t.readMapping(name, top)
+	return given, routes, err
+}
+
+const routesKey = "routes"
+
+// readMapping takes the keys of one mapping, each of them once.
+func (t table) readMapping(name string, mapping *yaml.Node) (given []assignment, err error) {
+	if mapping.Kind != yaml.MappingNode {
+		return nil, usageErrorf("write key: value", "%s:%d: not a mapping of keys to values", name, mapping.Line)
 	}
 	seen := make(map[string]int) // key to line
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		key, value := top.Content[i], top.Content[i+1]
+	for i := 0; i+1 < len(mapping.Content); i += 2 {
+		key, value := mapping.Content[i], mapping.Content[i+1]
 		if line, twice := seen[key.Value]; twice {
 			return nil, usageErrorf("", "%s:%d: key %q is already set in line %d", name, key.Line, key.Value, line)
 		}
@@ -96,7 +118,7 @@ func yamlError(name string, err error) string {
 }
 
 func (t table) readKey(name string, key, value *yaml.Node) (given []assignment, err error) {
-	o, ok := t.find(key.Value, Option.FileKey)
+	o, ok := t.find(strings.ReplaceAll(key.Value, "_", "-"), Option.FileKey)
 	if !ok {
 		hint := didYouMean(key.Value, t.names(Option.FileKey))
 		return nil, usageErrorf(hint, "%s:%d: unknown key %q", name, key.Line, key.Value)
@@ -121,7 +143,7 @@ func (o Option) scalars(n *yaml.Node) (items []*yaml.Node, ok bool) {
 	if n.Kind == yaml.ScalarNode {
 		return []*yaml.Node{n}, n.Tag != "!!null"
 	}
-	if _, list := o.to.(*[]string); !list || n.Kind != yaml.SequenceNode {
+	if !o.isList() || n.Kind != yaml.SequenceNode {
 		return nil, false
 	}
 	for _, item := range n.Content {
@@ -131,6 +153,14 @@ func (o Option) scalars(n *yaml.Node) (items []*yaml.Node, ok bool) {
 		items = append(items, item)
 	}
 	return items, true
+}
+
+func (o Option) isList() bool {
+	switch o.to.(type) {
+	case *[]string, *Verbatim:
+		return true
+	}
+	return false
 }
 
 // followed is what an alias stands for; an alias of an alias is no YAML.
@@ -146,7 +176,7 @@ func (o Option) wanted() string {
 	switch o.to.(type) {
 	case *bool:
 		return "true or false"
-	case *[]string:
+	case *[]string, *Verbatim:
 		return "a value or a list of values"
 	}
 	return "one value"

@@ -26,6 +26,7 @@ func (c *Config) sections() []Section {
 	return []Section{
 		{"Listening", c.listening()},
 		{"Target", c.targets()},
+		{"Message hub", c.hub()},
 		{"Wrapping a program", c.wrapping()},
 		{"Tokens and users", c.policy()},
 		{"TLS", c.tls()},
@@ -45,20 +46,35 @@ func (c *Config) listening() []Option {
 		{"prefer-ipv6", "6", "", "", "listen on the IPv6 address of a name that has both kinds", &c.PreferIPv6},
 		{"unix-listen", "", "F", "", "listen on the unix socket F; the only positional is then the target", &c.UnixListen},
 		{"unix-listen-mode", "", "OCTAL", "600", "who may connect to the unix socket", &c.UnixListenMode},
+		{"port-offset", "", "N", "0", "add N to every port that is listened on", &c.PortOffset},
 		{"inetd", "", "", "", "standard input is the socket: a listening one, or one connection; the only positional is then the target", &c.Inetd},
 	}
 }
 
 func (c *Config) targets() []Option {
 	return []Option{
-		{"target", "", "HOST:PORT", "", "the target, instead of the last positional", &c.Target},
+		{"target", "", "TARGET", "", "the target, instead of the last positional: host:port, tls://, ws:// or wss://host:port/path, fme:NAME, passthrough+ws://...", &c.Target},
+		{"route", "", "PATH=TARGET", "", "clients of PATH, [host]/path or *, go to TARGET; options of the route may follow, as name=value; may be repeated", &c.RouteSpecs},
+		{"websocket", "", "LINE", "", "a route as Hiawatha has it: \"ws://127.0.0.1:5000 /chat 15\", handshake passed through; may be repeated", &c.WebSockets},
 		{"unix-target", "", "F", "", "the target is the unix socket F", &c.UnixTarget},
 		{"ssl-target", "", "", "", "speak TLS to the target, and verify its certificate", &c.SSLTarget},
-		{"target-ca", "", "F", "", "with --ssl-target: trust the authorities in F, PEM, and no others", &c.TargetCA},
-		{"target-insecure", "", "", "", "with --ssl-target: take any certificate", &c.TargetInsecure},
-		{"target-cert", "", "F", "", "with --ssl-target: the certificate to show the target, PEM", &c.TargetCert},
+		{"target-ca", "", "F", "", "with TLS to the target: trust the authorities in F, PEM, and no others", &c.TargetCA},
+		{"target-insecure", "", "", "", "with TLS to the target: take any certificate", &c.TargetInsecure},
+		{"target-cert", "", "F", "", "with TLS to the target: the certificate to show the target, PEM", &c.TargetCert},
 		{"target-key", "", "F", "", "with --target-cert: its key, if it is not in the same file", &c.TargetKey},
-		{"target-name", "", "NAME", "", "with --ssl-target: the name in the target's certificate, if it is not its host", &c.TargetName},
+		{"target-name", "", "NAME", "", "with TLS to the target: the name in the target's certificate, if it is not its host", &c.TargetName},
+	}
+}
+
+func (c *Config) hub() []Option {
+	return []Option{
+		{"hub-engine", "", "URL", "", "join the hubs of that name on other machines by the NATS server nats://host:4222, or tls://", &c.HubEngine},
+		{"hub-admin", "", "loopback|authenticated|any|off", "loopback", "who may ask a hub for its table of channels", &c.HubAdmin},
+		{"hub-echo", "", "", "", "a sender to a hub gets its own messages, too", &c.HubEcho},
+		{"hub-errors", "", "frame|close|silent", "frame", "how a hub's client is told what it did wrong", &c.HubErrors},
+		{"hub-strict-json", "", "", "", "a hub takes nothing but JSON; else it is as lenient as FME", &c.HubStrictJSON},
+		{"hub-slow", "", "disconnect|drop-oldest|drop-newest", "disconnect", "what becomes of a hub's client that takes its messages slowly, once its queue is full", &c.HubSlow},
+		{"hub-max-message", "", "BYTES", "0", "the largest message a hub takes; 0: a megabyte", &c.HubMaxMessage},
 	}
 }
 
@@ -99,6 +115,7 @@ func (c *Config) tls() []Option {
 func (c *Config) web() []Option {
 	return []Option{
 		{"web", "", "DIR", "", "serve the files of DIR on the same port", &c.Web},
+		{"pages", "", "", "", "serve the pages that are built in: a terminal, a VNC client, a line console", &c.Pages},
 		{"file-only", "", "", "", "with --web: list no directories", &c.FileOnly},
 	}
 }
@@ -125,6 +142,7 @@ func (c *Config) sessions() []Option {
 	return []Option{
 		{"heartbeat", "", "N", "0", "ping every client every N seconds and close one that answers none of two; 0: off", &c.Heartbeat},
 		{"session-idle", "", "N", "0", "close a session that is silent both ways for N seconds; 0: off", &c.SessionIdle},
+		{"pump", "", "auto|goroutines", "auto", "how plain sessions are carried: by an event loop where the system has one, or by two goroutines each", &c.Pump},
 		{"text", "", "", "", "send the target's bytes as text frames instead of binary ones", &c.Text},
 		{"subprotocol", "", "NAMES", "", "accept only these subprotocols, a list with commas; may be repeated", &c.Subprotocol},
 	}

@@ -107,7 +107,7 @@ func (o Option) yamlDefault() string {
 	switch o.to.(type) {
 	case *bool:
 		return "false"
-	case *[]string:
+	case *[]string, *Verbatim:
 		return "[]"
 	}
 	if o.Default == "" {

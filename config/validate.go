@@ -78,14 +78,14 @@ func (c *Config) checkCompanions() error {
 		{"--token-from", len(c.TokenFrom) > 0, "--token-plugin", c.TokenPlugin != "" || c.TargetConfig != ""},
 		{"--auth-source", c.AuthSource != "", "--auth-plugin", c.AuthPlugin != ""},
 		{"--web-auth", c.WebAuth, "--auth-plugin", c.AuthPlugin != ""},
-		{"--web-auth", c.WebAuth, "--web", c.Web != ""},
+		{"--web-auth", c.WebAuth, "--web", c.Web != "" || c.Pages},
 		{"--legacy-syslog", c.OldSyslog, "--syslog", c.Syslog != ""},
 		{"--cafile", c.CAFile != "", "--verify-client", c.VerifyClient},
-		{"--target-ca", c.TargetCA != "", "--ssl-target", c.SSLTarget},
-		{"--target-insecure", c.TargetInsecure, "--ssl-target", c.SSLTarget},
-		{"--target-cert", c.TargetCert != "", "--ssl-target", c.SSLTarget},
+		{"--target-ca", c.TargetCA != "", "--ssl-target", c.mayTLS()},
+		{"--target-insecure", c.TargetInsecure, "--ssl-target", c.mayTLS()},
+		{"--target-cert", c.TargetCert != "", "--ssl-target", c.mayTLS()},
+		{"--target-name", c.TargetName != "", "--ssl-target", c.mayTLS()},
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
-		{"--target-name", c.TargetName != "", "--ssl-target", c.SSLTarget},
 		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
 	} {
 		if pair.set && !pair.there {
@@ -93,6 +93,11 @@ func (c *Config) checkCompanions() error {
 		}
 	}
 	return nil
+}
+
+// mayTLS tells whether TLS is spoken to a target, as far as this room knows.
+func (c *Config) mayTLS() bool {
+	return c.SSLTarget || HasScheme(c.Target) || len(c.Routes) > 0 || len(c.WebSockets) > 0
 }
 
 // checkChoices refuses options that contradict each other.
@@ -107,6 +112,7 @@ func (c *Config) checkChoices() error {
 		{"--host-token", "--token-from", c.HostToken && len(c.TokenFrom) > 0},
 		{"--key-password", "--key-password-file", c.KeyPassword != "" && c.KeyPasswordFile != ""},
 		{"--daemon", "--inetd", c.Daemon && c.Inetd},
+		{"--web", "--pages", c.Web != "" && c.Pages},
 		{"--target-ca", "--target-insecure", c.TargetCA != "" && c.TargetInsecure},
 	} {
 		if pair.both {

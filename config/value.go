@@ -19,7 +19,9 @@ func (o Option) set(text string, more bool) (err *UsageError) {
 	case *bool:
 		*to, err = parseBool(text)
 	case *int:
-		*to, err = parseInt(text)
+		if *to, err = parseInt(text); err == nil {
+			err = o.checkChoice(text)
+		}
 	case *time.Duration:
 		*to, err = parseSeconds(text)
 	case *[]string:
@@ -27,6 +29,13 @@ func (o Option) set(text string, more bool) (err *UsageError) {
 			*to = nil
 		}
 		*to = append(*to, splitList(text)...)
+	case *Verbatim:
+		if !more {
+			*to = nil
+		}
+		if text != "" {
+			*to = append(*to, text)
+		}
 	case *string:
 		*to, err = text, o.checkChoice(text)
 	}

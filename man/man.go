@@ -18,7 +18,23 @@ var frame string
 
 // Page is the manual page wsbridge(1) in mdoc(7).
 func Page() string {
-	return strings.Replace(frame, "@OPTIONS@\n", options(), 1)
+	return strings.NewReplacer("@OPTIONS@\n", options(), "@ROUTE OPTIONS@\n", routeOptions()).Replace(frame)
+}
+
+// routeOptions are those of a route, as a file has them.
+func routeOptions() string {
+	var b strings.Builder
+	for _, o := range config.Routing() {
+		fmt.Fprintf(&b, ".It Cm %s", strings.ReplaceAll(o.Long, "-", "_"))
+		if o.Metavar != "" {
+			b.WriteString(" Ar " + strings.ReplaceAll(o.Metavar, "|", " | "))
+		}
+		fmt.Fprintf(&b, "\n%s.\n", escape(sentence(o.Help)))
+		if o.Default != "" {
+			fmt.Fprintf(&b, "The default is\n.Cm %s .\n", escape(o.Default))
+		}
+	}
+	return b.String()
 }
 
 func options() string {

@@ -8,13 +8,14 @@ import (
 )
 
 // Default is what answers without a directory of files: one line on /, for
-// people and for load balancers that probe it, and 404 on every other path.
+// people and for load balancers that probe it or /health, and 404 on every
+// other path.
 func Default() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !readOnly(w, r) {
 			return
 		}
-		if r.URL.Path != "/" {
+		if r.URL.Path != "/" && r.URL.Path != "/health" {
 			refuse(w, http.StatusNotFound, "nothing here: this port carries WebSocket connections")
 			return
 		}

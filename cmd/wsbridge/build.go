@@ -8,17 +8,20 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"strings"
 	"time"
 
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/gateway"
+	"github.com/wsbridge/wsbridge/hub"
+	"github.com/wsbridge/wsbridge/hub/fme"
 	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/logs"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/web"
+	"github.com/wsbridge/wsbridge/web/pages"
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
@@ -26,23 +29,34 @@ import (
 // means their default.
 const unlimited = 1_000_000_000 * time.Second
 
+// faultPatience is how long the end waits for fault routes to take what is
+// queued for them.
+const faultPatience = 3 * time.Second
+
+const maxPort = 65535
+
 // logPatience is how long the end waits for a syslog server.
 const logPatience = 3 * time.Second
 
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
-	config    *config.Config
-	out       *logs.Output
-	log       *slog.Logger
-	pid       *pidFile
-	server    *bridge.Server
-	policy    *policy.Policy
-	program   *wrap.Program // nil: none is wrapped
-	listeners []net.Listener
-	files     io.Closer
-	ended     chan struct{} // a session has ended
-	busy      time.Time     // when somebody was last seen connected
-	summary   summary
+	config     *config.Config
+	out        *logs.Output
+	log        *slog.Logger
+	pid        *pidFile
+	server     *bridge.Server
+	policy     *policy.Policy
+	router     *router
+	hubs       map[string]*fme.Service
+	broadcasts *hub.Hub // of gateway routes
+	faults     []*gateway.Faults
+	closers    []func()
+	program    *wrap.Program // nil: none is wrapped
+	listeners  []net.Listener
+	files      io.Closer
+	ended      chan struct{} // a session has ended
+	busy       time.Time     // when somebody was last seen connected
+	summary    summary
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
@@ -51,7 +65,7 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1)}
+	s := newBareService(c, out)
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -60,6 +74,11 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 		return nil, err
 	}
 	return s, nil
+}
+
+// newBareService has opened nothing but its log.
+func newBareService(c *config.Config, out *logs.Output) *service {
+	return &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
 }
 
 // build opens the target's side, then TLS and files, then listeners, and starts
@@ -103,13 +122,16 @@ func (s *service) newServer(stdout io.Writer) *bridge.Server {
 		Log:          s.log,
 		SessionEnded: s.sessionEnded,
 	}
+	if c.Pump == "goroutines" {
+		server.Pump = bridge.PumpGoroutines
+	}
 	if c.RunOnce {
 		server.Limits.Sessions = 1
 	}
 	if c.Traffic {
 		server.Traffic = stdout
 	}
-	s.summary = summary{web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
+	s.summary = summary{routes: []string{}, pages: c.Pages, web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
 	return server
 }
 
@@ -171,20 +193,22 @@ func (s *service) tlsConfig(certificate *listen.Certificate) (*tls.Config, error
 	return settings.Config(), nil
 }
 
-// openWeb serves files, behind the policy where that is asked for.
+// openWeb serves files or pages, behind the policy where that is asked for.
 func (s *service) openWeb() error {
-	if s.config.Web == "" {
-		s.server.Handler = web.Default()
-		return nil
+	plain := web.Default()
+	if s.config.Pages {
+		plain = pages.New(pages.Options{Offers: s.offers})
 	}
-	files, err := web.Open(s.config.Web, !s.config.FileOnly)
-	if err != nil {
-		return fmt.Errorf("web: %w", err)
+	if s.config.Web != "" {
+		files, err := web.Open(s.config.Web, !s.config.FileOnly)
+		if err != nil {
+			return fmt.Errorf("web: %w", err)
+		}
+		s.files, plain = files, files
 	}
-	s.files = files
-	s.server.Handler = http.Handler(files)
+	s.server.Handler = s.withConsole(s.router.plain(plain))
 	if s.config.WebAuth {
-		s.server.Handler = s.policy.Guard(files)
+		s.server.Handler = s.policy.Guard(s.server.Handler)
 	}
 	return nil
 }
@@ -216,6 +240,9 @@ func (s *service) listenTCP(ctx context.Context, text string) error {
 	address, err := listen.Parse(text)
 	if err != nil {
 		return &config.UsageError{Msg: "listen " + err.Error()}
+	}
+	if address.Port += s.config.PortOffset; address.Port > maxPort {
+		return &config.UsageError{Msg: fmt.Sprintf("--port-offset: port %d is not in the range 1 to %d", address.Port, maxPort)}
 	}
 	address.PreferIPv6 = s.config.PreferIPv6
 	l, err := address.Listen(ctx)
@@ -286,6 +313,12 @@ func (s *service) close() {
 	}
 	if s.program != nil {
 		s.program.Stop(context.Background())
+	}
+	for _, f := range s.faults {
+		f.Close(faultPatience)
+	}
+	for _, closeIt := range s.closers {
+		closeIt()
 	}
 	if s.policy != nil {
 		s.policy.Close()

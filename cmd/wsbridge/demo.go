@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/signal"
 	"strings"
@@ -20,6 +21,7 @@ import (
 	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/target"
 	demopage "github.com/wsbridge/wsbridge/web/demo"
+	"github.com/wsbridge/wsbridge/web/pages"
 )
 
 const (
@@ -115,10 +117,20 @@ func demoService(front net.Listener, hall net.Addr, stderr io.Writer) (*service,
 	to := target.TCP{Address: hall.String()}
 	s.server = &bridge.Server{
 		Route:   routeTo(to),
-		Handler: demopage.Handler(),
+		Handler: demoPages(),
 		Log:     s.log,
 	}
 	return s, nil
+}
+
+// demoPages is the demo's own page, and the built-in ones below pages/.
+func demoPages() http.Handler {
+	hall := []pages.Offer{{Name: "the hall", About: "the demo's service, line by line", Path: "../", Kinds: []string{"line", "terminal"}}}
+	builtIn := pages.New(pages.Options{Offers: func(*http.Request) []pages.Offer { return hall }})
+	mux := http.NewServeMux()
+	mux.Handle("/", demopage.Handler())
+	mux.Handle("/pages/", http.StripPrefix("/pages", builtIn))
+	return mux
 }
 
 func (s *service) serveHall(ctx context.Context, l net.Listener) {
@@ -131,6 +143,7 @@ func (s *service) serveHall(ctx context.Context, l net.Listener) {
 func printDemo(w io.Writer, front, hall net.Addr) {
 	url, who := demoURL(front)
 	fmt.Fprintf(w, "Open %s in a browser, best in two tabs. %s can.\n", url, who)
+	fmt.Fprintf(w, "More pages, a terminal among them: %spages/\n", url)
 	fmt.Fprintf(w, "Behind the bridge is a plain TCP service: nc %s\n", strings.Replace(hall.String(), ":", " ", 1))
 	fmt.Fprintln(w, "Ctrl-C stops both.")
 }

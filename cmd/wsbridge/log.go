@@ -32,8 +32,10 @@ func openLog(c *config.Config, stderr io.Writer) (*logs.Output, error) {
 type summary struct {
 	listen      []string // with the ports the system picked
 	listenLines []string // websockify's words for the same
+	pages       bool     // the built-in ones
 	target      string
-	web         string // empty: no files
+	routes      []string // besides the target: "/chat to ws://..."
+	web         string   // empty: no files
 	fileOnly    bool
 	tls         bool
 	tlsOnly     bool
@@ -47,6 +49,9 @@ func (s summary) lines() []string {
 		lines = append(lines, "  - Web server (no directory listings). Web root: "+s.web)
 	} else if s.web != "" {
 		lines = append(lines, "  - Web server. Web root: "+s.web)
+	}
+	if s.pages {
+		lines = append(lines, "  - Built-in pages")
 	}
 	if s.tls {
 		lines = append(lines, "  - SSL/TLS support")
@@ -62,6 +67,9 @@ func (s summary) lines() []string {
 	if s.record != "" {
 		lines = append(lines, "  - Recording to '"+s.record+".*'")
 	}
+	for _, route := range s.routes {
+		lines = append(lines, "  - Route "+route)
+	}
 	for _, address := range s.listen {
 		lines = append(lines, fmt.Sprintf("  - proxying from %s to %s", address, s.target))
 	}
@@ -73,7 +81,7 @@ func (s summary) lines() []string {
 func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
 	switch {
 	case c.LogFormat == "json":
-		log.Info("listening", "listen", s.listen, "target", s.target, "web", s.web,
+		log.Info("listening", "listen", s.listen, "target", s.target, "routes", s.routes, "web", s.web,
 			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
 	case c.LogFile != "" || c.Syslog != "":
 		for _, line := range s.lines() {

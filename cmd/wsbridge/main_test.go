@@ -64,6 +64,7 @@ func TestScript(t *testing.T) {
 			"jwt":         jwt,
 			"jwe":         jwe,
 			"upgrade":     upgrade,
+			"welcome":     welcome,
 			"hostile":     hostile,
 			"guess":       guess,
 			"servetls":    serveTLS,

@@ -31,7 +31,10 @@ func rootCommand(args, environ []string) *cobra.Command {
 		return bridgeCommand(cmd, args, environ)
 	}
 	root.AddCommand(
+		checkCommand(environ),
+		connectCommand(),
 		demoCommand(),
+		explainCommand(environ),
 		exportCommand(),
 		manCommand(),
 		replayCommand(),

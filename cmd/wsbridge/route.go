@@ -15,33 +15,70 @@ import (
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/record"
+	"github.com/wsbridge/wsbridge/route"
 	"github.com/wsbridge/wsbridge/target"
 )
 
-// router says where an upgrade goes: who may enter, then the token's target or
-// the one there is.
+// router says where an upgrade goes: who may enter, then by the table of
+// routes, and from there perhaps by a token.
 type router struct {
-	policy   *policy.Policy
-	fixed    bridge.Target  // nil: by token
+	policy   *policy.Policy // who may enter, and their tokens
+	guard    *policy.Policy // who may enter
+	table    route.Table[*destination]
 	options  target.Options // of targets found by token
 	recorder *record.Recorder
 }
 
+var errNoRoute = &bridge.Refusal{Status: http.StatusNotFound, Reason: "no route for this path"}
+
 func (r *router) route(request *http.Request) (bridge.Route, error) {
-	decision, err := r.policy.Decide(request)
-	if err != nil {
-		return bridge.Route{}, asBridgeRefusal(err)
+	d, found := r.table.Find(request)
+	guard := r.guard
+	if found && d.byToken {
+		guard = r.policy
 	}
-	to := r.fixed
-	if to == nil {
-		if to, err = r.options.Parse(decision.Target.String()); err != nil {
-			return bridge.Route{}, fmt.Errorf("target of a token: %w", err)
-		}
+	decision, err := guard.Decide(request)
+	switch {
+	case err != nil:
+		return bridge.Route{}, asBridgeRefusal(err)
+	case !found:
+		return bridge.Route{}, errNoRoute
+	case d.service != nil:
+		return bridge.Route{Service: known{d.service, decision.User}, User: decision.User}, nil
+	case d.relay != nil:
+		return bridge.Route{Relay: d.relay, User: decision.User}, nil
+	}
+	to, err := r.streamTarget(d, decision)
+	if err != nil {
+		return bridge.Route{}, err
 	}
 	if r.recorder != nil {
 		to = recorded{to, r.recorder, request.RemoteAddr}
 	}
 	return bridge.Route{Target: to, User: decision.User}, nil
+}
+
+func (r *router) streamTarget(d *destination, decision policy.Decision) (bridge.Target, error) {
+	if !d.byToken {
+		return d.target, nil
+	}
+	to, err := r.options.Parse(decision.Target.String())
+	if err != nil {
+		return nil, fmt.Errorf("target of a token: %w", err)
+	}
+	return to, nil
+}
+
+// plain gives what is no upgrade to the destination of its path, if that has
+// answers of its own, and to the pages otherwise.
+func (r *router) plain(pages http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, request *http.Request) {
+		if d, ok := r.table.Find(request); ok && d.plain != nil {
+			d.plain.ServeHTTP(w, request)
+			return
+		}
+		pages.ServeHTTP(w, request)
+	})
 }
 
 // pathForLog leaves the token out of a path. An escaped slash may be part of
@@ -90,16 +127,17 @@ func (s *service) openTarget() (err error) {
 		s.log.Info("--libserver has no effect: every connection has always been served at the same time")
 	}
 	r := &router{options: target.Options{Timeout: orUnlimited(c.DialTimeout)}}
+	s.router = r
 	if c.SSLTarget {
-		options := target.TLSOptions{CAFile: c.TargetCA, Insecure: c.TargetInsecure, Name: c.TargetName, CertFile: c.TargetCert, KeyFile: c.TargetKey}
-		if r.options.TLS, err = options.Load(); err != nil {
+		if r.options.TLS, err = s.targetTLS(config.Route{}); err != nil {
 			return fmt.Errorf("--ssl-target: %w", err)
 		}
 	}
 	if err := s.openPolicy(); err != nil {
 		return err
 	}
-	if r.fixed, err = s.fixedTarget(r.options); err != nil {
+	r.policy, r.guard = s.policy, &policy.Policy{Auth: s.policy.Auth, Log: s.log}
+	if err := s.openRoutes(r); err != nil {
 		return err
 	}
 	if c.Record != "" {
@@ -108,13 +146,13 @@ func (s *service) openTarget() (err error) {
 			return fmt.Errorf("--record: %w", err)
 		}
 	}
-	r.policy = s.policy
 	s.server.Route, s.server.LogPath = r.route, r.pathForLog
-	s.server.QuickRoute = r.fixed != nil && r.policy.Auth == nil && r.policy.Tokens == nil
+	s.server.QuickRoute = s.policy.Auth == nil && s.policy.Tokens == nil
 	return nil
 }
 
-// fixedTarget is the target of every session, or nil where a token leads on.
+// fixedTarget is the target of bytes that the options name for every path, or
+// nil where they name none.
 func (s *service) fixedTarget(options target.Options) (to bridge.Target, err error) {
 	c := s.config
 	switch {
@@ -122,7 +160,7 @@ func (s *service) fixedTarget(options target.Options) (to bridge.Target, err err
 		return wrapped{s}, nil
 	case c.UnixTarget != "":
 		to, err = options.Unix(c.UnixTarget)
-	case c.Target != "":
+	case c.Target != "" && !config.HasScheme(c.Target):
 		to, err = options.Parse(c.Target)
 	default:
 		return nil, nil

@@ -102,7 +102,7 @@ func launch(ts *testscript.TestScript, stdin *os.File, args []string) {
 	p.cmd = exec.Command("wsbridge", args...)
 	p.cmd.Dir, p.cmd.Stdin, p.cmd.Stderr = ts.MkAbs("."), stdin, p
 	ts.Check(p.cmd.Start())
-	go p.wait()
+	go reap(p.cmd, p.exited)
 	ts.Defer(func() {
 		p.cmd.Process.Kill()
 		<-p.exited

@@ -102,25 +102,25 @@ func exits(ts *testscript.TestScript, _ bool, args []string) {
 // start ARG...: wsbridge runs, and $PORT is its first port.
 func start(ts *testscript.TestScript, _ bool, args []string) {
 	p := bridgeOf(ts)
-	p.changed, p.exited = make(chan struct{}), make(chan struct{})
+	cmd, exited := exec.Command("wsbridge", args...), make(chan struct{})
+	p.changed, p.exited, p.cmd = make(chan struct{}), exited, cmd
 	p.text.Reset()
-	p.cmd = exec.Command("wsbridge", args...)
 	p.cmd.Dir = ts.MkAbs(".")
 	p.cmd.Env = append(append(os.Environ(), "GORACE="+quickExit), scriptEnv(ts)...)
 	p.cmd.Stderr = p
 	ts.Check(p.cmd.Start())
-	go p.wait()
+	go reap(cmd, exited)
 	ts.Defer(func() {
-		p.cmd.Process.Kill()
-		<-p.exited
+		cmd.Process.Kill()
+		<-exited
 	})
 	p.await(ts, `proxying from|"msg":"listening"`)
 	ts.Setenv("PORT", p.await(ts, `(?:Listen on |"listen":\[").*?:(\d+)[\n"]`)[1])
 }
 
-func (p *process) wait() {
-	defer close(p.exited)
-	p.cmd.Wait()
+func reap(cmd *exec.Cmd, exited chan struct{}) {
+	defer close(exited)
+	cmd.Wait()
 }
 
 // scriptEnv is what the script's env command has set for wsbridge.

@@ -1,0 +1,313 @@
+package main
+
+import (
+	"cmp"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+
+	"github.com/wsbridge/wsbridge/bridge"
+	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/content"
+	"github.com/wsbridge/wsbridge/gateway"
+	"github.com/wsbridge/wsbridge/passthrough"
+	"github.com/wsbridge/wsbridge/route"
+	"github.com/wsbridge/wsbridge/target"
+)
+
+// destination is where a route leads: one of the first four is set.
+type destination struct {
+	target  bridge.Target
+	service admitter
+	relay   bridge.Relay
+	byToken bool
+
+	name  string       // of the route
+	place string       // where the route was written; "": it is the target's
+	path  string       // of the route
+	plain http.Handler // answers requests of the path that are no upgrades; may be nil
+}
+
+// openRoutes fills the table of routes: those of the options, Hiawatha's lines,
+// and behind them what the positional target or a token leads to.
+func (s *service) openRoutes(r *router) error {
+	lines, err := hiawathaRoutes(s.config.WebSockets)
+	if err != nil {
+		return err
+	}
+	for _, spec := range append(slices.Clone(s.config.Routes), lines...) {
+		if !spec.Enabled || strings.HasPrefix(spec.Target, filePrefix) {
+			continue
+		}
+		if err := s.openRoute(r, spec); err != nil {
+			return &config.UsageError{Msg: fmt.Sprintf("%s: route %s: %s", spec.Place, spec.Name, err)}
+		}
+	}
+	return s.openFallback(r)
+}
+
+func (s *service) openRoute(r *router, spec config.Route) error {
+	d, err := s.destination(spec)
+	if err != nil {
+		return err
+	}
+	s.summary.routes = append(s.summary.routes, fmt.Sprintf("%s to %s", spec.Name, d))
+	return r.table.Add(route.Pattern{Host: spec.Host, Path: spec.Path, Subprotocol: spec.Subprotocol}, d)
+}
+
+// openFallback is for what no other route takes; there may be none.
+func (s *service) openFallback(r *router) error {
+	d := &destination{name: "*", path: "*", byToken: s.policy.Tokens != nil}
+	to, err := s.fixedTarget(r.options)
+	switch {
+	case err != nil:
+		return err
+	case to != nil:
+		d.target, d.byToken = to, false
+	case s.config.Target != "" && !d.byToken:
+		if d, err = s.destination(config.RouteTo(s.config.Target)); err != nil {
+			return &config.UsageError{Msg: err.Error()}
+		}
+		d.place, s.summary.target = "", d.String()
+	case !d.byToken:
+		s.summary.target = "its routes"
+		return nil
+	}
+	return r.table.Add(route.Pattern{}, d)
+}
+
+// destination opens the target of a route.
+func (s *service) destination(spec config.Route) (d *destination, err error) {
+	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path}
+	scheme, rest, _ := strings.Cut(spec.Target, ":")
+	switch {
+	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":
+		d.service, err = s.gateway(spec)
+	case strings.HasPrefix(scheme, "passthrough+"):
+		d.relay, err = s.passthrough(spec)
+	case scheme == "fme" && config.IsHub(spec.Target):
+		err = s.openHub(d, rest)
+	case spec.Target == "token:":
+		if d.byToken = true; s.policy.Tokens == nil {
+			err = errors.New("there is no token plugin: add --token-plugin")
+		}
+	default:
+		d.target, err = s.streamTarget(spec)
+	}
+	if err == nil && d.service == nil {
+		err = onlyForMessages(spec)
+	}
+	if _, isGateway := d.service.(gatewayRoute); err == nil && d.service != nil && !isGateway {
+		err = onlyForMessages(spec)
+	}
+	return d, err
+}
+
+// onlyForMessages refuses what means nothing to a route that carries bytes, or
+// has a protocol of its own.
+func onlyForMessages(spec config.Route) error {
+	for option, set := range map[string]bool{
+		"content": spec.Content != "none", "in": len(spec.In) > 0, "out": len(spec.Out) > 0, "broadcast": spec.Broadcast > 0,
+		"on-error": spec.OnError != "close", "require-content": spec.RequireContent, "pass-control": spec.PassControl,
+	} {
+		if set {
+			return fmt.Errorf("%s needs a ws:// or wss:// target: nothing else has messages", option)
+		}
+	}
+	return nil
+}
+
+func (d *destination) String() string {
+	switch {
+	case d.byToken:
+		return "the token's target"
+	case d.service != nil:
+		return d.service.String()
+	case d.relay != nil:
+		return d.relay.String()
+	}
+	return d.target.String()
+}
+
+// streamTarget is a target of bytes.
+func (s *service) streamTarget(spec config.Route) (bridge.Target, error) {
+	options := target.Options{Timeout: orUnlimited(s.config.DialTimeout)}
+	address := spec.Target
+	if rest, ok := strings.CutPrefix(address, "tcp://"); ok {
+		address = rest
+	} else if rest, ok := strings.CutPrefix(address, "tls://"); ok || s.config.SSLTarget {
+		var err error
+		if options.TLS, err = s.targetTLS(spec); err != nil {
+			return nil, err
+		}
+		if ok {
+			address = rest
+		}
+	}
+	return options.Parse(address)
+}
+
+// targetTLS is how TLS is spoken to a route's target: its own options, and
+// where it has none the bridge's.
+func (s *service) targetTLS(spec config.Route) (*tls.Config, error) {
+	c := s.config
+	options := target.TLSOptions{
+		CAFile: cmp.Or(spec.TargetCA, c.TargetCA), Insecure: spec.TargetInsecure || c.TargetInsecure, Name: cmp.Or(spec.TargetName, c.TargetName),
+		CertFile: cmp.Or(spec.TargetCert, c.TargetCert), KeyFile: cmp.Or(spec.TargetKey, c.TargetKey),
+	}
+	return options.Load()
+}
+
+// gateway is a WebSocket target, with what the route does to messages.
+func (s *service) gateway(spec config.Route) (admitter, error) {
+	to, err := s.webSocket(spec)
+	if err != nil {
+		return nil, err
+	}
+	rt := &gateway.Route{
+		Name: spec.Name, Target: to, Subprotocols: spec.Offer, StrictSubprotocol: spec.StrictOffer,
+		AcceptFirst: spec.OnConnect == "accept-first", Broadcast: gateway.Broadcast(spec.Broadcast),
+		ForwardHeaders: spec.ForwardHeaders, SetHeaders: headersOf(spec.SetHeaders), Forwarded: spec.Forwarded, PassControl: spec.PassControl,
+		MaxBytes: spec.MaxMessage, EndTimeout: orUnlimited(s.config.EndTimeout), Log: s.log,
+	}
+	if rt.Broadcast != gateway.Self {
+		if rt.Hub, err = s.broadcastHub(); err != nil {
+			return nil, err
+		}
+	}
+	if err := s.contents(rt, spec); err != nil {
+		return nil, err
+	}
+	return gatewayRoute{rt}, s.onError(rt, spec)
+}
+
+func (s *service) webSocket(spec config.Route) (to target.WebSocket, err error) {
+	options := target.Options{Timeout: orUnlimited(s.config.DialTimeout)}
+	if options.TLS, err = s.targetTLS(spec); err != nil {
+		return to, err
+	}
+	return target.ParseWebSocket(spec.Target, options)
+}
+
+func headersOf(lines []string) http.Header {
+	h := http.Header{}
+	for _, line := range lines {
+		name, value, _ := strings.Cut(line, ":")
+		h.Add(strings.TrimSpace(name), strings.TrimSpace(value))
+	}
+	return h
+}
+
+// contents compiles what the route does to messages.
+func (s *service) contents(rt *gateway.Route, spec config.Route) (err error) {
+	if rt.Content, err = content.ParseRule(spec.Content); err != nil {
+		return fmt.Errorf("content: %w", err)
+	}
+	rt.Content.Required = spec.RequireContent
+	typed := len(rt.Content.Types) > 0
+	compile := func(stage string, steps []string) (*content.Pipeline, error) {
+		if !typed && len(steps) == 0 {
+			return nil, nil
+		}
+		return content.Compile(steps, content.Options{
+			Stage: stage, Single: spec.Single, BinaryPass: spec.Binary == "pass", MaxBytes: spec.MaxMessage, Log: s.log,
+		})
+	}
+	if rt.In, err = compile("in", spec.In); err != nil {
+		return err
+	}
+	if rt.Out, err = compile("out", spec.Out); err != nil {
+		return err
+	}
+	return s.onlyTaken(rt)
+}
+
+// onlyTaken leaves of the content types those that the steps can work on.
+func (s *service) onlyTaken(rt *gateway.Route) error {
+	types := rt.Content.Types
+	rt.Content.Types = slices.DeleteFunc(slices.Clone(types), func(t string) bool {
+		return !rt.In.Takes(t) || !rt.Out.Takes(rt.In.Result(t))
+	})
+	if len(types) > 0 && len(rt.Content.Types) == 0 {
+		return fmt.Errorf("content: the steps work on none of %s", strings.Join(types, ", "))
+	}
+	return nil
+}
+
+const filePrefix = "file:"
+
+// onError is what the route does with bad messages.
+func (s *service) onError(rt *gateway.Route, spec config.Route) error {
+	name, toRoute := strings.CutPrefix(spec.OnError, "route:")
+	if !toRoute {
+		rt.OnError = map[string]gateway.OnError{"close": gateway.Close, "drop": gateway.Drop, "reply": gateway.Reply}[spec.OnError]
+		return nil
+	}
+	i := slices.IndexFunc(s.config.Routes, func(r config.Route) bool { return r.Name == name })
+	if i < 0 {
+		return fmt.Errorf("on-error: no route is named %q", name)
+	}
+	deliver, err := s.sink(s.config.Routes[i])
+	if err != nil {
+		return fmt.Errorf("on-error: %w", err)
+	}
+	rt.OnError, rt.Fault = gateway.Fault, &gateway.Faults{Name: name, Deliver: deliver, Log: s.log}
+	s.faults = append(s.faults, rt.Fault)
+	return nil
+}
+
+// sink is how a fault route takes a record.
+func (s *service) sink(spec config.Route) (func([]byte) error, error) {
+	scheme, rest, _ := strings.Cut(spec.Target, ":")
+	switch {
+	case scheme == "file":
+		return gateway.FileSink(rest), nil
+	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":
+		to, err := s.webSocket(spec)
+		return gateway.MessageSink(to), err
+	case scheme == "fme" && config.IsHub(spec.Target):
+		return s.hubSink(rest, spec.Name)
+	case strings.HasPrefix(scheme, "passthrough+") || spec.Target == "token:":
+		return nil, fmt.Errorf("route %s cannot take messages: name one to file:, ws://, fme: or host:port", spec.Name)
+	}
+	to, err := s.streamTarget(spec)
+	if err != nil {
+		return nil, err
+	}
+	return gateway.LineSink(to), nil
+}
+
+// passthrough is a target that answers the handshake itself.
+func (s *service) passthrough(spec config.Route) (bridge.Relay, error) {
+	to, err := passthrough.Parse(spec.Target)
+	if err != nil {
+		return nil, err
+	}
+	if to.TLS != nil {
+		if to.TLS, err = s.targetTLS(spec); err != nil {
+			return nil, err
+		}
+	}
+	to.AllowCN, to.HostTarget, to.Forwarded = spec.AllowCN, spec.HostTarget, spec.Forwarded
+	to.Idle, to.RefusedStatus, to.Log = spec.Idle, spec.Refused, s.log
+	return relayed{to}, nil
+}
+
+// hiawathaRoutes are the routes of --websocket.
+func hiawathaRoutes(lines []string) (specs []config.Route, err error) {
+	for _, line := range lines {
+		to, paths, idle, err := passthrough.ParseHiawatha(line)
+		if err != nil {
+			return nil, &config.UsageError{Msg: "--websocket: " + err.Error()}
+		}
+		for _, path := range paths {
+			spec := config.RouteTo(to)
+			spec.Path, spec.Name, spec.Idle, spec.Place = path, path, idle, "--websocket"
+			specs = append(specs, spec)
+		}
+	}
+	return specs, nil
+}

@@ -1,0 +1,166 @@
+package message
+
+import (
+	"encoding/binary"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/gobwas/ws"
+
+	"github.com/wsbridge/wsbridge/frame"
+)
+
+// ErrClosed says that a Close frame was sent before.
+var ErrClosed = errors.New("a Close frame was sent")
+
+// smallFrame is up to where a frame is copied together with its header.
+const smallFrame = 4 << 10
+
+// writer sends whole frames, one at a time. Pings and pongs never wait for a
+// data frame that the peer is slow to take: they are left for whoever writes,
+// and only the newest pong is kept (RFC 6455, 5.5.3).
+type writer struct {
+	conn    net.Conn
+	masked  bool
+	timeout time.Duration
+
+	mu     sync.Mutex // held while a frame is written
+	closed bool
+	until  time.Time   // the deadline in force
+	last   atomic.Bool // that deadline is the last: no write moves it
+	buf    []byte      // header and, if small, payload of the frame being written
+
+	pong atomic.Pointer[[]byte] // left to send
+	ping atomic.Bool            // left to send
+}
+
+// message sends one frame of p.
+func (w *writer) message(op ws.OpCode, p []byte) error {
+	return w.exclusive(func() error { return w.write(op, p) })
+}
+
+// whole sends frames as they are.
+func (w *writer) whole(frames []byte) error {
+	return w.exclusive(func() error { return w.raw(frames) })
+}
+
+func (w *writer) exclusive(send func() error) error {
+	w.mu.Lock()
+	err := w.sendLeft()
+	if err == nil {
+		err = send()
+	}
+	w.mu.Unlock()
+	w.offer()
+	return err
+}
+
+// write needs mu. A masked payload is scrambled where it lies.
+func (w *writer) write(op ws.OpCode, p []byte) error {
+	if w.closed {
+		return ErrClosed
+	}
+	w.buf = frame.AppendHeader(w.buf[:0], op, len(p))
+	if w.masked {
+		var mask [4]byte
+		binary.NativeEndian.PutUint32(mask[:], rand.Uint32())
+		w.buf[1] |= 0x80
+		w.buf = append(w.buf, mask[:]...)
+		ws.Cipher(p, mask, 0)
+	}
+	if len(p) <= smallFrame {
+		w.buf = append(w.buf, p...)
+		return w.raw(w.buf)
+	}
+	w.renew()
+	_, err := (&net.Buffers{w.buf, p}).WriteTo(w.conn)
+	return err
+}
+
+// raw needs mu.
+func (w *writer) raw(frames []byte) error {
+	if w.closed {
+		return ErrClosed
+	}
+	w.renew()
+	_, err := w.conn.Write(frames)
+	return err
+}
+
+// renew moves the deadline, but not with every frame: it is between three
+// quarters of the timeout and all of it away.
+func (w *writer) renew() {
+	now := time.Now()
+	if !w.last.Load() && w.until.Sub(now) < w.timeout*3/4 {
+		w.until = now.Add(w.timeout)
+		w.conn.SetWriteDeadline(w.until)
+	}
+}
+
+// deadline is the last one: writes fail after it, the one under way too.
+func (w *writer) deadline(until time.Time) {
+	w.last.Store(true)
+	w.conn.SetWriteDeadline(until)
+}
+
+// control sends a ping or a pong between other frames.
+func (w *writer) control(op ws.OpCode, payload []byte) error {
+	payload = payload[:min(len(payload), ws.MaxControlFramePayloadSize)]
+	return w.message(op, append([]byte(nil), payload...))
+}
+
+// sendPong answers a ping, now or right after the frame being written.
+func (w *writer) sendPong(payload []byte) {
+	kept := append([]byte(nil), payload...)
+	w.pong.Store(&kept)
+	w.offer()
+}
+
+// sendPing asks for a sign of life; false: the ping before it still waits
+// behind a frame the peer does not take.
+func (w *writer) sendPing() bool {
+	fresh := !w.ping.Swap(true)
+	w.offer()
+	return fresh
+}
+
+// offer sends what is left unless somebody is writing: then the writer does.
+func (w *writer) offer() {
+	for w.pong.Load() != nil || w.ping.Load() {
+		if !w.mu.TryLock() {
+			return
+		}
+		err := w.sendLeft()
+		w.mu.Unlock()
+		if err != nil {
+			return
+		}
+	}
+}
+
+// sendLeft needs mu.
+func (w *writer) sendLeft() error {
+	if pong := w.pong.Swap(nil); pong != nil {
+		if err := w.write(ws.OpPong, *pong); err != nil {
+			return err
+		}
+	}
+	if w.ping.Swap(false) {
+		return w.write(ws.OpPing, nil)
+	}
+	return nil
+}
+
+// sendClose sends the last frame; a second one is not sent.
+func (w *writer) sendClose(code ws.StatusCode, reason string) error {
+	return w.exclusive(func() error {
+		body := frame.AppendClose(nil, code, reason)[2:]
+		err := w.write(ws.OpClose, body)
+		w.closed = true
+		return err
+	})
+}
