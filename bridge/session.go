@@ -248,11 +248,12 @@ func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending,
 	if s.Dialled != nil && how.Dial > 0 {
 		s.Dialled(how.Dial)
 	}
-	s.log().Info("session ended",
-		"client", id.addr, "user", id.user, "target", target, "path", id.path, "subprotocol", id.subprotocol,
-		"to_target", how.ToTarget, "to_client", how.ToClient,
-		"duration", time.Since(start).Round(time.Millisecond), "dial", how.Dial.Round(time.Microsecond),
-		"code", int(why.code), "by", why.by, "reason", why.reason)
+	s.log().LogAttrs(context.Background(), slog.LevelInfo, "session ended",
+		slog.String("client", id.addr), slog.String("user", id.user), slog.String("target", target),
+		slog.String("path", id.path), slog.String("subprotocol", id.subprotocol),
+		slog.Int64("to_target", how.ToTarget), slog.Int64("to_client", how.ToClient),
+		slog.Duration("duration", time.Since(start).Round(time.Millisecond)), slog.Duration("dial", how.Dial.Round(time.Microsecond)),
+		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason))
 }
 
 // closeWrite ends the sending side of c and leaves its receiving side open.
