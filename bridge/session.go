@@ -45,7 +45,8 @@ type session struct {
 	end    *ending            // the first one; nil while the session lives
 	cancel context.CancelFunc // of the dial
 
-	carrier carrier // nil: goroutines carry the session
+	rtt     atomic.Int64 // the client's, as a carrier saw it last
+	carrier carrier      // nil: goroutines carry the session
 }
 
 // carrier is what carries a session instead of goroutines: the session's
@@ -53,6 +54,7 @@ type session struct {
 type carrier interface {
 	stop(why ending)
 	cut()
+	askRTT() // notes the client's round trip in the session, soon
 }
 
 // clientID is what the log says of a client.
@@ -234,8 +236,25 @@ func (s *session) logEnd() {
 
 func (s *session) info() SessionInfo {
 	info := s.id.info(s.to.String(), s.start)
+	info.RTT = s.roundTrip()
 	info.ToTarget, info.ToClient = s.toTarget.Load(), s.toClient.Load()
 	return info
+}
+
+// roundTrip is the client's. A loop's sockets are the loop's to ask: what it
+// said last is returned, and it is asked again.
+func (s *session) roundTrip() time.Duration {
+	s.mu.Lock()
+	carrier, client := s.carrier, s.client
+	s.mu.Unlock()
+	switch {
+	case carrier != nil:
+		carrier.askRTT()
+		return time.Duration(s.rtt.Load())
+	case client != nil:
+		return rttOf(client)
+	}
+	return 0
 }
 
 func (id clientID) info(target string, start time.Time) SessionInfo {

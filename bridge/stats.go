@@ -30,7 +30,8 @@ type SessionInfo struct {
 	ID                                      string // for Kill
 	Client, User, Target, Path, Subprotocol string
 	Start                                   time.Time
-	ToTarget, ToClient                      int64 // payload bytes so far
+	ToTarget, ToClient                      int64         // payload bytes so far
+	RTT                                     time.Duration // to the client and back; 0: not known
 }
 
 // Stats returns the counts of now.

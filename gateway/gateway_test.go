@@ -361,3 +361,23 @@ func TestAClientThatLeavesEarly(t *testing.T) {
 		t.Errorf("the target heard %v", err)
 	}
 }
+
+// TestEarlyBytesOfTheTarget: what it says along with its 101 arrives.
+func TestEarlyBytesOfTheTarget(t *testing.T) {
+	r := newRig(t, echo, nil)
+	r.handler = func(w http.ResponseWriter, q *http.Request) {
+		conn, rw, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer conn.Close()
+		rw.WriteString("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: " +
+			target.Accept(q.Header.Get("Sec-WebSocket-Key")) + "\r\n\r\n\x81\x05early\x88\x02\x03\xe8")
+		rw.Flush()
+		rw.ReadByte() // the answer to the Close
+	}
+	c := r.connect("/")
+	c.hear("early")
+	c.wantClose(1000, "")
+}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"io"
 	"net/netip"
+	"time"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -138,6 +139,18 @@ func (s *Socket) Accept() (fd int, from netip.AddrPort, err error) {
 		}
 		return -1, from, errno
 	}
+}
+
+// RTT is how long the kernel thinks a round trip to the peer takes; 0: it does
+// not know.
+func (s *Socket) RTT() time.Duration { return rtt(s.fd) }
+
+func rtt(fd int) time.Duration {
+	info, err := unix.GetsockoptTCPInfo(fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0
+	}
+	return time.Duration(info.Rtt) * time.Microsecond
 }
 
 // CloseWrite ends the sending side.

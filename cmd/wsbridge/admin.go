@@ -106,7 +106,7 @@ func (b adminBridge) Sessions() (all []admin.Session) {
 	for _, s := range b.Server.Sessions() {
 		all = append(all, admin.Session{
 			ID: s.ID, Client: s.Client, User: s.User, Target: s.Target, Path: s.Path, Subprotocol: s.Subprotocol,
-			Start: s.Start, ToTarget: s.ToTarget, ToClient: s.ToClient,
+			Start: s.Start, ToTarget: s.ToTarget, ToClient: s.ToClient, RTT: s.RTT,
 		})
 	}
 	return all

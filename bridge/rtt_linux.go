@@ -1,0 +1,44 @@
+package bridge
+
+import (
+	"crypto/tls"
+	"net"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// rttOf is how long the kernel thinks a round trip to a TCP peer takes (its
+// smoothed estimate, RFC 6298); 0: not known.
+func rttOf(c net.Conn) (rtt time.Duration) {
+	raw := rawConn(beneath(c))
+	if raw == nil {
+		return 0
+	}
+	raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			rtt = time.Duration(info.Rtt) * time.Microsecond
+		}
+	})
+	return rtt
+}
+
+// beneath is the socket under TLS.
+func beneath(c net.Conn) net.Conn {
+	if secure, ok := c.(*secureConn); ok {
+		return secure.transport.Conn
+	}
+	if secure, ok := c.(*tls.Conn); ok {
+		return secure.NetConn()
+	}
+	return c
+}
+
+// askRTT has the loop note the client's round trip for the next who asks.
+func (f *flow) askRTT() {
+	f.loop.Do(func() {
+		if !f.over {
+			f.s.rtt.Store(int64(f.client.RTT()))
+		}
+	})
+}
