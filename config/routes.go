@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"strings"
@@ -257,7 +258,7 @@ func (r *Route) check() error {
 // refuses two of a name.
 func (c *Config) takeRoutes() error {
 	for _, spec := range c.RouteSpecs {
-		r, err := readRoute(spec, cmpPlace(c.Origin("route").Place))
+		r, err := readRoute(spec, cmp.Or(c.Origin("route").Place, "--route"))
 		if err != nil {
 			return err
 		}
@@ -271,11 +272,4 @@ func (c *Config) takeRoutes() error {
 		seen[r.Name] = r.Place
 	}
 	return nil
-}
-
-func cmpPlace(place string) string {
-	if place == "" {
-		return "--route"
-	}
-	return place
 }

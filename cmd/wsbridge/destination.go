@@ -97,10 +97,7 @@ func (s *service) destination(spec config.Route) (d *destination, err error) {
 	default:
 		d.target, err = s.streamTarget(spec)
 	}
-	if err == nil && d.service == nil {
-		err = onlyForMessages(spec)
-	}
-	if _, isGateway := d.service.(gatewayRoute); err == nil && d.service != nil && !isGateway {
+	if _, isGateway := d.service.(gatewayRoute); err == nil && !isGateway {
 		err = onlyForMessages(spec)
 	}
 	return d, err
