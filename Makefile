@@ -58,8 +58,8 @@ e2e-race: ## the same through a binary that looks for data races
 left-out:
 	@ci/left-out.sh
 
-bench: ## the tables of bench/README.md
-	go run ./bench
+bench: ## the tables of bench/RESULTS.md
+	go run ./bench -o bench/RESULTS.md
 
 man: ## write man/wsbridge.1 anew from the option table
 	mkdir -p bin

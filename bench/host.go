@@ -14,14 +14,20 @@ import (
 )
 
 // describe is the machine and the programs of a run, as a Markdown list.
-func describe(p plan) string {
+func describe(rounds int, sections []section) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "- date: %s; rounds: %d\n", time.Now().UTC().Format(time.DateOnly), p.rounds)
+	fmt.Fprintf(&b, "- date: %s; rounds: %d\n", time.Now().UTC().Format(time.DateOnly), rounds)
 	fmt.Fprintf(&b, "- machine: %s, %d CPUs, load average at the start %s\n", cpuModel(), runtime.NumCPU(), loadAverage())
 	fmt.Fprintf(&b, "- kernel: %s, TCP congestion control %s\n- Go: %s\n",
 		kernel(), congestionControl(), runtime.Version())
-	for _, proxy := range p.proxies {
-		fmt.Fprintf(&b, "- %s: %s\n", proxy.name(), proxy.version())
+	known := map[string]bool{}
+	for _, s := range sections {
+		for _, c := range s.columns {
+			if v := c.proxy.version(); !known[v] {
+				fmt.Fprintf(&b, "- %s: %s\n", c.proxy.name(), v)
+				known[v] = true
+			}
+		}
 	}
 	return b.String()
 }

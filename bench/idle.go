@@ -13,13 +13,20 @@ import (
 )
 
 // idle is the memory of sessions that have done one echo and now say nothing, on a
-// proxy of its own that holds as many already: what one session more costs, without
-// what the first ones cost once and for all.
-type idle struct{}
+// proxy of its own that holds some already: what one session more costs, without
+// what the first ones cost once and for all. With of there are so many in the end,
+// else twice as many as at first.
+type idle struct{ of int }
 
-func (l idle) title() string    { return "memory per idle session" }
 func (l idle) unit() string     { return "KiB" }
 func (l idle) wallUnit() string { return "" }
+
+func (l idle) title() string {
+	if l.of > 0 {
+		return fmt.Sprintf("memory per idle session, of %d", l.of)
+	}
+	return "memory per idle session"
+}
 
 func (l idle) run(ctx context.Context, st *station, a amounts) (sample, error) {
 	fresh, err := st.again(ctx)
@@ -27,25 +34,29 @@ func (l idle) run(ctx context.Context, st *station, a amounts) (sample, error) {
 		return sample{}, err
 	}
 	defer fresh.stop()
-	before, first, err := l.hold(ctx, fresh, a)
+	more := a.idle
+	if l.of > 0 {
+		more = l.of - a.idle
+	}
+	before, first, err := l.hold(ctx, fresh, a.idle, a.pause)
 	defer abandonAll(first)
 	if err != nil {
 		return sample{}, err
 	}
-	after, second, err := l.hold(ctx, fresh, a)
+	after, second, err := l.hold(ctx, fresh, more, a.pause)
 	defer abandonAll(second)
-	return sample{cost: float64(after-before) / 1024 / float64(a.idle)}, err
+	return sample{cost: float64(after-before) / 1024 / float64(more)}, err
 }
 
-// hold opens sessions, has each do an echo, and reads the memory they leave behind.
-func (l idle) hold(ctx context.Context, st *station, a amounts) (memory int64, sessions []*session, err error) {
-	if sessions, err = openAll(ctx, st, a.idle); err != nil {
+// hold opens n sessions, has each do an echo, and reads the memory they leave behind.
+func (l idle) hold(ctx context.Context, st *station, n int, pause time.Duration) (memory int64, sessions []*session, err error) {
+	if sessions, err = openAll(ctx, st, n); err != nil {
 		return 0, sessions, err
 	}
-	if err = echoAll(sessions, 1); err != nil {
+	if err = (roundTrips{}).exchange(sessions, 1); err != nil {
 		return 0, sessions, err
 	}
-	memory, err = settledMemory(ctx, st, a.pause)
+	memory, err = settledMemory(ctx, st, pause)
 	return memory, sessions, err
 }
 

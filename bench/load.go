@@ -4,6 +4,7 @@ package main
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -17,8 +18,9 @@ type load interface {
 
 // A sample is one round of one load on one proxy.
 type sample struct {
-	cost float64 // in the load's unit; what is compared
-	wall float64 // in the load's wall unit; by the way
+	cost     float64 // in the load's unit; what is compared
+	wall     float64 // in the load's wall unit; by the way
+	p50, p99 float64 // latency in microseconds, by the way; 0: none
 }
 
 // amounts say how much work one sample is.
@@ -28,15 +30,35 @@ type amounts struct {
 	connects int
 	idle     int           // idle sessions
 	pause    time.Duration // between two looks at a memory that should be at rest
+
+	growth   []int // sessions of the growth rows
+	sessions int   // of the largest row, descriptors permitting
+	each     int   // round trips of every session, at least
+
+	gateway []int         // sessions of the gateway rows
+	hub     []int         // connections of the hub rows
+	streams int           // of the hub
+	rounds  int           // messages on each of them
+	beat    time.Duration // from one message to the next, of all streams
 }
 
 func fullAmounts() amounts {
-	return amounts{bulk: 1 << 30, trips: 32_000, connects: 2_000, idle: 1_000, pause: 500 * time.Millisecond}
+	return amounts{
+		bulk: 1 << 30, trips: 32_000, connects: 2_000, idle: 1_000, pause: 500 * time.Millisecond,
+		growth: []int{1, 10, 100, 1_000}, sessions: 10_000, each: 8,
+		gateway: []int{1, 64},
+		hub:     []int{1_000, 10_000}, streams: 100, rounds: 10, beat: 10 * time.Millisecond,
+	}
 }
 
 // quickAmounts prove that everything runs; the figures mean nothing.
 func quickAmounts() amounts {
-	return amounts{bulk: 4 << 20, trips: 256, connects: 20, idle: 20, pause: 20 * time.Millisecond}
+	return amounts{
+		bulk: 4 << 20, trips: 256, connects: 20, idle: 20, pause: 20 * time.Millisecond,
+		growth: []int{1, 4}, sessions: 30, each: 2,
+		gateway: []int{1, 8},
+		hub:     []int{20}, streams: 4, rounds: 5, beat: time.Millisecond,
+	}
 }
 
 // over divides the work for a slow proxy.
@@ -49,7 +71,7 @@ func (a amounts) over(divisor int) amounts {
 	return d
 }
 
-// allLoads are the rows from top to bottom.
+// allLoads are the rows of a stream table.
 func allLoads() []load {
 	return []load{
 		bulk{toTarget: false},
@@ -61,6 +83,34 @@ func allLoads() []load {
 	}
 }
 
+// growthLoads show what becomes of the cost when there are more sessions.
+func growthLoads(a amounts, crowd int) []load {
+	var all []load
+	for _, n := range append(slices.Clone(a.growth), crowd) {
+		all = append(all, roundTrips{sessions: n})
+	}
+	return append(all, idle{of: crowd})
+}
+
+// messageSize is that of a gateway's messages.
+const messageSize = 1 << 10
+
+func gatewayLoads(a amounts) []load {
+	var all []load
+	for _, n := range a.gateway {
+		all = append(all, roundTrips{sessions: n, message: messageSize})
+	}
+	return all
+}
+
+func hubLoads(a amounts) []load {
+	var all []load
+	for _, n := range a.hub {
+		all = append(all, deliveries{members: n}, membership{members: n})
+	}
+	return all
+}
+
 // micros is d per one of n, in microseconds.
 func micros(d time.Duration, n int) float64 {
 	return float64(d.Nanoseconds()) / 1e3 / float64(n)
@@ -69,4 +119,19 @@ func micros(d time.Duration, n int) float64 {
 // perSecond is how many of n are done in a second if all of them take d.
 func perSecond(n int, d time.Duration) float64 {
 	return float64(n) / d.Seconds()
+}
+
+// timed adds what a load's parts took to its sample.
+func (s sample) timed(took []time.Duration) sample {
+	slices.Sort(took)
+	s.p50, s.p99 = percentile(took, 50), percentile(took, 99)
+	return s
+}
+
+// percentile of sorted times, in microseconds: p percent of them are not above it.
+func percentile(sorted []time.Duration, p int) float64 {
+	if len(sorted) == 0 {
+		return 0
+	}
+	return micros(sorted[(len(sorted)*p+99)/100-1], 1)
 }

@@ -2,7 +2,10 @@
 
 package main
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // connects is whole short sessions, one after the other: connect, handshake, one
 // echo, orderly close.
@@ -13,23 +16,31 @@ func (l connects) unit() string     { return "CPU-us" }
 func (l connects) wallUnit() string { return "sessions/s" }
 
 func (l connects) run(ctx context.Context, st *station, a amounts) (sample, error) {
-	if err := visitTimes(ctx, st, max(1, a.connects/16)); err != nil { // warm up
+	if _, err := visitTimes(ctx, st, max(1, a.connects/16)); err != nil { // warm up
 		return sample{}, err
 	}
-	used, err := st.measured(func() error { return visitTimes(ctx, st, a.connects) })
+	var took []time.Duration
+	used, err := st.measured(func() (err error) {
+		took, err = visitTimes(ctx, st, a.connects)
+		return err
+	})
 	if err != nil {
 		return sample{}, err
 	}
-	return sample{cost: micros(used.cpu, a.connects), wall: perSecond(a.connects, used.wall)}, nil
+	return sample{cost: micros(used.cpu, a.connects), wall: perSecond(a.connects, used.wall)}.timed(took), nil
 }
 
-func visitTimes(ctx context.Context, st *station, n int) error {
+// visitTimes returns how long each of n visits took.
+func visitTimes(ctx context.Context, st *station, n int) ([]time.Duration, error) {
+	var took []time.Duration
 	for range n {
+		began := time.Now()
 		if err := visit(ctx, st); err != nil {
-			return err
+			return nil, err
 		}
+		took = append(took, time.Since(began))
 	}
-	return nil
+	return took, nil
 }
 
 func visit(ctx context.Context, st *station) error {

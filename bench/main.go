@@ -28,11 +28,12 @@ func main() {
 
 // options are the command line.
 type options struct {
-	rounds         int
-	quick          bool
-	out            string
-	only, rows     string
-	wsbridge, base string
+	rounds                     int
+	quick                      bool
+	out                        string
+	only, rows                 string
+	wsbridge, base, websockify string
+	pump                       string
 }
 
 // run is the program; it returns the exit code: 1 when something failed, 2 for a
@@ -62,11 +63,13 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.SetOutput(stderr)
 	f.IntVar(&o.rounds, "rounds", 5, "rounds per row; the table has their medians")
 	f.BoolVar(&o.quick, "quick", false, "a smoke run of one round and tiny amounts; its figures mean nothing")
-	f.StringVar(&o.out, "o", "", "also write the tables into the marked block of `FILE`")
-	f.StringVar(&o.only, "only", "", "only these columns, a comma-separated `LIST` of wsbridge, base, haproxy, splice, websockify")
-	f.StringVar(&o.rows, "rows", "", "only rows whose title matches `REGEXP`; rows of the second table start with \"TLS \"")
+	f.StringVar(&o.out, "o", "", "also write the tables into the marked block of `FILE`, and pictures of them into charts/ beside it")
+	f.StringVar(&o.only, "only", "", "only these columns, a comma-separated `LIST` of "+strings.Join(columnNames(), ", "))
+	f.StringVar(&o.rows, "rows", "", "only rows whose title matches `REGEXP`; those of the other tables start with \"TLS \", \"growth: \", \"gateway: \", \"hub: \"")
 	f.StringVar(&o.wsbridge, "wsbridge", "", "measure this `FILE` instead of building wsbridge")
 	f.StringVar(&o.base, "base", "", "measure this `FILE`, another build of wsbridge, in a column of its own")
+	f.StringVar(&o.pump, "pump", "", "measure wsbridge with `--pump VALUE` too, in a column of its own")
+	f.StringVar(&o.websockify, "websockify", "", "measure this `FILE`, another websockify, in a column of its own")
 	if err := f.Parse(args); err != nil {
 		return o, err
 	}
@@ -87,13 +90,15 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if p.target, err = newTarget(newPattern()); err != nil {
+	sections := p.choose(o.sections(&program{file: o.wsbridge, dest: filepath.Join(dir, "wsbridge")}, p.amounts))
+	stop, err := serveTargets(sections)
+	if err != nil {
 		return err
 	}
-	defer p.target.close()
-	missing := p.dropMissing(ctx)
-	text := describe(p) + missing
-	tables, err := p.measureBoth(ctx)
+	defer stop()
+	missing := prepare(ctx, sections)
+	text := describe(p.rounds, sections) + missing
+	tables, err := p.measureAll(ctx, sections)
 	if err != nil {
 		return err
 	}
@@ -101,10 +106,8 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
 		text += "\n" + t.markdown()
 	}
 	fmt.Fprint(stdout, text)
-	if o.out != "" {
-		if err := saveBlock(o.out, text); err != nil {
-			return fmt.Errorf("write %s: %w", o.out, err)
-		}
+	if err := o.save(text, tables); err != nil {
+		return err
 	}
 	if slices.ContainsFunc(tables, (*table).failed) {
 		return errors.New("some rows failed, see the notes below the tables")
@@ -112,73 +115,53 @@ func bench(ctx context.Context, o options, stdout, stderr io.Writer) error {
 	return nil
 }
 
+// save writes the page and the charts that -o asks for.
+func (o options) save(text string, tables []*table) error {
+	if o.out == "" {
+		return nil
+	}
+	if err := saveBlock(o.out, text); err != nil {
+		return fmt.Errorf("write %s: %w", o.out, err)
+	}
+	return saveCharts(filepath.Join(filepath.Dir(o.out), "charts"), tables)
+}
+
 func (o options) plan(dir string, progress io.Writer) (plan, error) {
 	p := plan{rounds: o.rounds, amounts: fullAmounts(), dir: dir, progress: progress}
 	if o.quick {
 		p.rounds, p.amounts = 1, quickAmounts()
+	}
+	if err := o.checkOnly(); err != nil {
+		return p, err
 	}
 	rows, err := regexp.Compile(o.rows)
 	if err != nil {
 		return p, fmt.Errorf("-rows: %w", err)
 	}
 	p.rows = rows
-	p.proxies, err = o.chosen(filepath.Join(dir, "wsbridge"))
+	p.crypto, err = newCertificate(dir)
 	return p, err
 }
 
-// chosen are the columns asked for, in the table's order.
-func (o options) chosen(built string) ([]proxy, error) {
-	names := []string{"wsbridge", "base", "haproxy", "splice", "websockify"}
-	all := []proxy{
-		&wsbridge{title: "wsbridge", file: o.wsbridge, built: built},
-		&wsbridge{title: "wsbridge (base)", file: o.base},
-		&haproxy{},
-		&haproxy{splice: true},
-		&websockify{},
-	}
-	wanted := strings.Split(o.only, ",")
-	for _, w := range wanted {
-		if o.only != "" && !slices.Contains(names, w) {
-			return nil, fmt.Errorf("-only: %q is none of %s", w, strings.Join(names, ", "))
-		}
-	}
-	var some []proxy
-	for i, name := range names {
-		asked := o.only == "" || slices.Contains(wanted, name)
-		if asked && (name != "base" || o.base != "") {
-			some = append(some, all[i])
-		}
-	}
-	return some, nil
-}
-
-// dropMissing prepares the proxies and takes out those that are not there, with a
-// line of Markdown for each.
-func (p *plan) dropMissing(ctx context.Context) string {
-	missing := ""
-	p.proxies = slices.DeleteFunc(p.proxies, func(x proxy) bool {
-		err := x.prepare(ctx)
-		if err != nil {
-			missing += fmt.Sprintf("- %s is left out: %v\n", x.name(), err)
-		}
-		return err != nil
-	})
-	return missing
-}
-
-// measureBoth returns the plain and the TLS table.
-func (p plan) measureBoth(ctx context.Context) ([]*table, error) {
-	crypto, err := newCertificate(p.dir)
+// serveTargets starts what is behind the proxies; stop ends it.
+func serveTargets(sections []section) (stop func(), err error) {
+	noise := newPattern()
+	bytes, err := newTarget(noise)
 	if err != nil {
 		return nil, err
 	}
-	plain, err := p.measure(ctx, "Plain TCP", "", nil)
+	messages, err := newUpstream(noise)
 	if err != nil {
+		bytes.close()
 		return nil, err
 	}
-	secure, err := p.measure(ctx, "TLS 1.3 on the client's side", "TLS ", crypto)
-	if err != nil {
-		return nil, err
+	for i := range sections {
+		switch sections[i].kind {
+		case toBytes:
+			sections[i].target = bytes
+		case toMessages:
+			sections[i].target = messages
+		}
 	}
-	return []*table{plain, secure}, nil
+	return func() { bytes.close(); messages.close() }, nil
 }

@@ -11,36 +11,39 @@ import (
 	"time"
 )
 
-// A plan is what one run of the bench measures.
+// A plan is how one run of the bench measures.
 type plan struct {
-	proxies  []proxy
 	rows     *regexp.Regexp // on the row's title; nil is all
 	rounds   int
 	amounts  amounts
-	target   *target
 	dir      string // for generated files
 	progress io.Writer
+	crypto   *certificate
+}
+
+// measureAll returns a table for each section; the error is only the context's.
+func (p plan) measureAll(ctx context.Context, sections []section) ([]*table, error) {
+	var tables []*table
+	for _, s := range sections {
+		t, err := p.measure(ctx, s)
+		if err != nil {
+			return nil, err
+		}
+		tables = append(tables, t)
+	}
+	return tables, nil
 }
 
 // measure does every load on every proxy and returns the table. A proxy that fails
 // a load has the error in the table; the error returned is only the context's.
-func (p plan) measure(ctx context.Context, title, prefix string, crypto *certificate) (*table, error) {
-	t := &table{title: title, prefix: prefix}
-	var loads []load
-	for _, l := range allLoads() {
-		if p.rows == nil || p.rows.MatchString(prefix+l.title()) {
-			loads = append(loads, l)
-		}
-	}
-	if len(loads) == 0 {
-		return t, nil
-	}
-	stations := p.startAll(ctx, t, crypto)
+func (p plan) measure(ctx context.Context, s section) (*table, error) {
+	t := &table{title: s.title, prefix: s.prefix, chart: s.chart, draw: s.draw, reference: -1}
+	stations := p.startAll(ctx, t, s)
 	defer stopAll(stations)
-	for _, l := range loads {
+	for _, l := range s.loads {
 		row := t.addRow(l)
 		for round := range p.rounds {
-			fmt.Fprintf(p.progress, "bench: %s%s, round %d of %d\n", prefix, l.title(), round+1, p.rounds)
+			fmt.Fprintf(p.progress, "bench: %s%s, round %d of %d\n", s.prefix, l.title(), round+1, p.rounds)
 			p.takeRound(ctx, row, round, stations)
 			if ctx.Err() != nil {
 				return nil, ctx.Err()
@@ -53,16 +56,26 @@ func (p plan) measure(ctx context.Context, title, prefix string, crypto *certifi
 
 // startAll starts every proxy and makes it a column; one that does not start is left
 // out, and the table says so.
-func (p plan) startAll(ctx context.Context, t *table, crypto *certificate) []*station {
+func (p plan) startAll(ctx context.Context, t *table, s section) []*station {
+	to := setup{sessions: s.sessions}
+	if s.target != nil {
+		to.to = s.target.address()
+	}
+	if s.tls {
+		to.tls = p.crypto
+	}
 	var stations []*station
-	for _, proxy := range p.proxies {
-		st, err := start(ctx, proxy, p.target, p.dir, crypto)
+	for _, c := range s.columns {
+		st, err := start(ctx, c.proxy, p.dir, to, s.target)
 		if err != nil {
-			t.note("%s is left out: %v", proxy.name(), err)
+			t.note("%s is left out: %v", c.proxy.name(), err)
 			continue
 		}
+		if c.name == "haproxy" && t.reference < 0 {
+			t.reference = len(stations)
+		}
 		stations = append(stations, st)
-		t.columns = append(t.columns, proxy.name())
+		t.columns = append(t.columns, c.proxy.name())
 	}
 	return stations
 }

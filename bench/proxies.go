@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"debug/buildinfo"
 	"errors"
@@ -10,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -23,6 +25,8 @@ type setup struct {
 	listen string // host:port to listen on
 	to     string // host:port of the target
 	tls    *certificate
+
+	sessions int // to be ready for; 0: what the proxy takes by default
 }
 
 // A proxy is one program that can stand between the loads and the target.
@@ -35,35 +39,27 @@ type proxy interface {
 	argv(setup) ([]string, error)
 }
 
-// wsbridge is this repository's program, built anew unless file names a ready one.
-type wsbridge struct {
-	title string
-	file  string
-	built string // where a new one is built to
-}
+// A program is a build of wsbridge: file, or one to be made of this tree as dest.
+type program struct{ file, dest string }
 
-func (p *wsbridge) name() string { return p.title }
-func (p *wsbridge) framed() bool { return true }
-func (p *wsbridge) divisor() int { return 1 }
-
-func (p *wsbridge) prepare(ctx context.Context) error {
-	if p.file != "" {
-		_, err := os.Stat(p.file)
+func (b *program) prepare(ctx context.Context) error {
+	if b.file != "" {
+		_, err := os.Stat(b.file)
 		return err
 	}
 	ctx, cancel := context.WithTimeout(ctx, buildTime)
 	defer cancel()
-	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", p.built, "github.com/wsbridge/wsbridge/cmd/wsbridge")
+	build := exec.CommandContext(ctx, "go", "build", "-trimpath", "-o", b.dest, "github.com/wsbridge/wsbridge/cmd/wsbridge")
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build: %w: %s", err, lastLines(out))
 	}
-	p.file = p.built
+	b.file = b.dest
 	return nil
 }
 
-func (p *wsbridge) version() string {
-	info, err := buildinfo.ReadFile(p.file)
+func (b *program) version() string {
+	info, err := buildinfo.ReadFile(b.file)
 	if err != nil {
 		return "unknown"
 	}
@@ -79,28 +75,46 @@ func (p *wsbridge) version() string {
 	return revision + state + ", " + info.GoVersion
 }
 
+// wsbridge is this repository's program.
+type wsbridge struct {
+	title string
+	*program
+	scheme string // before the target's address; "fme:" has no address behind it
+	pump   string // for --pump; empty: its default
+}
+
+func (p *wsbridge) name() string { return p.title }
+func (p *wsbridge) framed() bool { return true }
+func (p *wsbridge) divisor() int { return 1 }
+
 func (p *wsbridge) argv(s setup) ([]string, error) {
-	argv := []string{p.file, s.listen, s.to}
+	argv := []string{p.file, s.listen, p.scheme + s.to}
 	if s.tls != nil {
 		argv = append(argv, "--cert", s.tls.certFile, "--key", s.tls.keyFile)
+	}
+	if s.sessions > 0 {
+		argv = append(argv, "--max-sessions", strconv.Itoa(s.sessions))
+	}
+	if p.pump != "" {
+		argv = append(argv, "--pump", p.pump)
 	}
 	return argv, nil
 }
 
-// haproxy forwards raw TCP: no frames, no HTTP, no log. One thread.
-type haproxy struct{ splice bool }
+// haproxy forwards raw TCP: no frames, no log; one thread. With http it forwards
+// the request too and tunnels what follows its 101.
+type haproxy struct {
+	title     string
+	splice    bool
+	http      bool
+	webSocket bool // what it forwards is WebSocket
+}
 
-func (p *haproxy) framed() bool                  { return false }
+func (p *haproxy) name() string                  { return p.title }
+func (p *haproxy) framed() bool                  { return p.webSocket }
 func (p *haproxy) divisor() int                  { return 1 }
 func (p *haproxy) prepare(context.Context) error { return installed("haproxy") }
 func (p *haproxy) version() string               { return firstLine("haproxy", "-v") }
-
-func (p *haproxy) name() string {
-	if p.splice {
-		return "HAProxy, splice"
-	}
-	return "HAProxy"
-}
 
 func (p *haproxy) argv(s setup) ([]string, error) {
 	file := filepath.Join(s.dir, "haproxy.cfg")
@@ -110,35 +124,39 @@ func (p *haproxy) argv(s setup) ([]string, error) {
 
 // config has the cheaper of the TLS 1.3 ciphers, the one Go's server takes too.
 func (p *haproxy) config(s setup) string {
-	option, crypto := "", ""
+	mode, option, crypto := "  mode tcp\n", "", ""
+	if p.http {
+		mode = "  mode http\n  timeout tunnel 10m\n"
+	}
 	if p.splice {
 		option = "  option splice-auto\n"
 	}
 	if s.tls != nil {
 		crypto = " ssl crt " + s.tls.bothFile + " ciphersuites TLS_AES_128_GCM_SHA256"
 	}
-	return "global\n  nbthread 1\n  maxconn 4000\n" +
-		"defaults\n  mode tcp\n  timeout connect 10s\n  timeout client 10m\n  timeout server 10m\n" + option +
+	return fmt.Sprintf("global\n  nbthread 1\n  maxconn %d\n", cmp.Or(s.sessions, 4000)) +
+		"defaults\n" + mode + "  timeout connect 10s\n  timeout client 10m\n  timeout server 10m\n" + option +
 		"listen bench\n  bind " + s.listen + crypto + "\n  server target " + s.to + "\n"
 }
 
 // websockify is the Python program whose place wsbridge takes; a process per session.
-type websockify struct{}
+type websockify struct{ title, file string }
 
-func (p *websockify) name() string                  { return "websockify" }
+func (p *websockify) name() string                  { return p.title }
 func (p *websockify) framed() bool                  { return true }
 func (p *websockify) divisor() int                  { return 10 }
-func (p *websockify) prepare(context.Context) error { return installed("websockify") }
+func (p *websockify) prepare(context.Context) error { return installed(p.file) }
 
+// version is the package's, or what a program from elsewhere says of itself.
 func (p *websockify) version() string {
-	if v := firstLine("dpkg-query", "-W", "-f", "${Version}\n", "websockify"); v != "" {
-		return v
+	if p.file != "websockify" {
+		return cmp.Or(firstLine(p.file, "--version"), "unknown")
 	}
-	return "unknown"
+	return cmp.Or(firstLine("dpkg-query", "-W", "-f", "${Version}\n", "websockify"), "unknown")
 }
 
 func (p *websockify) argv(s setup) ([]string, error) {
-	argv := []string{"websockify", s.listen, s.to}
+	argv := []string{p.file, s.listen, s.to}
 	if s.tls != nil {
 		argv = append(argv, "--cert", s.tls.certFile, "--key", s.tls.keyFile)
 	}

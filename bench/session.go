@@ -27,7 +27,8 @@ type session struct {
 	in      source
 	framed  bool
 	pattern pattern
-	forget  func() bool // stop watching the context
+	forget  func() bool     // stop watching the context
+	took    []time.Duration // of each round trip
 }
 
 // open connects through the proxy at st. The caller closes the session; a
@@ -37,7 +38,10 @@ func open(ctx context.Context, st *station, buffer int) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, framed: st.proxy.framed(), pattern: st.target.pattern}
+	s := &session{conn: conn, framed: st.proxy.framed()}
+	if st.target != nil {
+		s.pattern = st.target.pattern
+	}
 	conn.SetDeadline(time.Now().Add(sampleTime))
 	s.forget = context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })
 	if err := s.begin(st, buffer); err != nil {
@@ -133,14 +137,22 @@ func (s *session) echo(n int) error {
 	if err := s.ask(askEcho, int64(n)*echoSize); err != nil {
 		return err
 	}
-	wire := s.wire(s.pattern[:echoSize])
+	return s.trips(n, echoSize)
+}
+
+// trips sends n times size bytes, as one message where the client is framed, and
+// each time waits until they are back.
+func (s *session) trips(n, size int) error {
+	wire := s.wire(s.pattern[:size])
 	for range n {
+		began := time.Now()
 		if _, err := s.conn.Write(wire); err != nil {
 			return err
 		}
-		if err := s.expect(echoSize); err != nil {
+		if err := s.expect(int64(size)); err != nil {
 			return err
 		}
+		s.took = append(s.took, time.Since(began))
 	}
 	return nil
 }

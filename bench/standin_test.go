@@ -143,43 +143,60 @@ func (l liar) Write(b []byte) (int, error) {
 	return l.Writer.Write(b)
 }
 
-// testPlan is a quick plan with a target of its own.
-func testPlan(t *testing.T, proxies ...proxy) plan {
+// testPlan is a quick plan.
+func testPlan(t *testing.T) plan {
 	t.Helper()
-	target, err := newTarget(newPattern())
+	dir := t.TempDir()
+	crypto, err := newCertificate(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(target.close)
-	return plan{
-		proxies: proxies, rounds: 1, amounts: quickAmounts(),
-		target: target, dir: t.TempDir(), progress: io.Discard,
-	}
+	return plan{rounds: 1, amounts: quickAmounts(), dir: dir, progress: io.Discard, crypto: crypto}
 }
 
-// measurePlain is the plain table of p.
-func measurePlain(t *testing.T, p plan) *table {
+// streams is the first section, for these proxies, with a target of its own.
+func streams(t *testing.T, proxies ...proxy) section {
 	t.Helper()
-	got, err := p.measure(context.Background(), "plain", "", nil)
+	s := section{title: "plain", loads: allLoads()}
+	for _, p := range proxies {
+		s.columns = append(s.columns, column{p.name(), p})
+	}
+	serveSections(t, []section{s}, func(all []section) { s = all[0] })
+	return s
+}
+
+// serveSections gives the sections their targets until the test ends.
+func serveSections(t *testing.T, all []section, then func([]section)) {
+	t.Helper()
+	stop, err := serveTargets(all)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(stop)
+	then(all)
+}
+
+// measured is the table of s.
+func measured(t *testing.T, p plan, s section) *table {
+	t.Helper()
+	got, err := p.measure(context.Background(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return got
 }
 
-// realProxies are those of the machine; with CI=true none may be missing.
-func realProxies(t *testing.T) []proxy {
+// realSections are those of the command line without a flag, with the proxies of the
+// machine; with CI=true none may be missing.
+func realSections(t *testing.T) []section {
 	t.Helper()
-	all, err := options{}.chosen(filepath.Join(t.TempDir(), "wsbridge"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := plan{proxies: all}
-	if missing := p.dropMissing(context.Background()); missing != "" {
+	built := &program{dest: filepath.Join(t.TempDir(), "wsbridge")}
+	all := options{}.sections(built, quickAmounts())
+	if missing := prepare(context.Background(), all); missing != "" {
 		if os.Getenv("CI") == "true" {
 			t.Error(missing)
 		}
 		t.Log(missing)
 	}
-	return p.proxies
+	return all
 }

@@ -28,20 +28,16 @@ type station struct {
 	skew  time.Duration // largest difference seen, per process, between clock and /proc/PID/stat
 }
 
-// start runs p, with its files in a new directory in base, and waits until it
-// accepts. The caller stops the station.
-func start(ctx context.Context, p proxy, t *target, base string, crypto *certificate) (*station, error) {
-	dir, err := os.MkdirTemp(base, "proxy")
-	if err != nil {
+// start runs p as to has it, on an address of its own and with its files in a new
+// directory in base, and waits until it accepts. The caller stops the station.
+func start(ctx context.Context, p proxy, base string, to setup, t *target) (*station, error) {
+	s := &station{setup: to, proxy: p, target: t, base: base, ended: make(chan struct{})}
+	var err error
+	if s.dir, err = os.MkdirTemp(base, "proxy"); err != nil {
 		return nil, err
 	}
-	listen, err := freeAddress()
-	if err != nil {
+	if s.listen, err = freeAddress(); err != nil {
 		return nil, err
-	}
-	s := &station{
-		setup: setup{dir: dir, listen: listen, to: t.address(), tls: crypto},
-		proxy: p, target: t, base: base, ended: make(chan struct{}),
 	}
 	if err := s.launch(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", p.name(), err)
@@ -55,7 +51,7 @@ func start(ctx context.Context, p proxy, t *target, base string, crypto *certifi
 
 // again starts the same proxy once more, beside s.
 func (s *station) again(ctx context.Context) (*station, error) {
-	return start(ctx, s.proxy, s.target, s.base, s.tls)
+	return start(ctx, s.proxy, s.base, s.setup, s.target)
 }
 
 // freeAddress is a loopback port that was free a moment ago.

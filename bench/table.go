@@ -15,6 +15,10 @@ type table struct {
 	columns []string
 	rows    []*row
 	notes   []string
+
+	chart     string              // the picture's file name without .svg; empty: none
+	draw      func(*table) string // makes it
+	reference int                 // the column others are held against in it; -1: none
 }
 
 type row struct {
@@ -45,12 +49,16 @@ func (t *table) failed() bool {
 	})
 }
 
-// markdown renders the CPU table, the wall-clock table and the notes.
+// markdown renders the CPU table, those of latency and wall clock, and the notes.
 func (t *table) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "### %s\n\n", t.title)
 	if len(t.rows) > 0 && len(t.columns) > 0 {
+		if t.drawn() {
+			fmt.Fprintf(&b, "![%s](charts/%s.svg)\n\n", t.title, t.chart)
+		}
 		t.writeCosts(&b)
+		t.writeLatencies(&b)
 		t.writeWalls(&b)
 	}
 	for _, n := range append(slices.Clone(t.notes), t.failures()...) {
@@ -59,31 +67,64 @@ func (t *table) markdown() string {
 	return b.String()
 }
 
+// drawn tells whether there is a picture of the table.
+func (t *table) drawn() bool { return t.chart != "" && t.reference >= 0 && len(t.rows) > 0 }
+
 // writeCosts has a ratio behind each column but the first: the first column's cost
 // by that one's, the median of the rounds' ratios. Below 1 the first is cheaper.
 func (t *table) writeCosts(b *strings.Builder) {
-	head := []string{"CPU time of the proxy", "unit"}
+	writeHead(b, t.withRatios("CPU time, memory", "unit"))
+	for _, r := range t.rows {
+		t.writeRow(b, r.load.title(), r.load.unit(), r, byCost)
+	}
+	b.WriteString("\nMedian (min..max).")
+	if len(t.columns) > 1 {
+		fmt.Fprintf(b, " Ratio: %s by the column before it, median of the rounds; below 1, %[1]s is cheaper.", t.columns[0])
+	}
+	b.WriteString("\n\n")
+}
+
+// writeLatencies has two lines for each row that has latencies.
+func (t *table) writeLatencies(b *strings.Builder) {
+	some := slices.DeleteFunc(slices.Clone(t.rows), func(r *row) bool { return !r.has(byP99) })
+	if len(some) == 0 {
+		return
+	}
+	b.WriteString("How long one took, with load and proxy on the same machine:\n\n")
+	writeHead(b, t.withRatios("latency", "unit"))
+	for _, r := range some {
+		t.writeRow(b, r.load.title()+": half within", "us", r, byP50)
+		t.writeRow(b, r.load.title()+": 99 % within", "us", r, byP99)
+	}
+	b.WriteString("\n")
+}
+
+func (t *table) withRatios(head ...string) []string {
 	for i, c := range t.columns {
 		head = append(head, c)
 		if i > 0 {
 			head = append(head, "ratio")
 		}
 	}
-	writeHead(b, head)
-	for _, r := range t.rows {
-		line := []string{t.prefix + r.load.title(), r.load.unit()}
-		for i, c := range r.cells {
-			line = append(line, c.spread())
-			if i > 0 {
-				line = append(line, ratio(r.cells[0], c))
-			}
+	return head
+}
+
+// writeRow is one line: the cells by what of gives, and ratios between.
+func (t *table) writeRow(b *strings.Builder, title, unit string, r *row, of metric) {
+	line := []string{t.prefix + title, unit}
+	for i, c := range r.cells {
+		line = append(line, c.spread(of))
+		if i > 0 {
+			line = append(line, ratio(r.cells[0], c, of))
 		}
-		writeLine(b, line)
 	}
-	fmt.Fprintf(b, "\nMedian (min..max). Ratio: %s by the column before it, median of the rounds; below 1, %[1]s is cheaper.\n\n", t.columns[0])
+	writeLine(b, line)
 }
 
 func (t *table) writeWalls(b *strings.Builder) {
+	if !slices.ContainsFunc(t.rows, func(r *row) bool { return r.load.wallUnit() != "" }) {
+		return
+	}
 	b.WriteString("By the way, the wall clock (load and proxy share the machine; do not compare across runs):\n\n")
 	writeHead(b, append([]string{"wall clock", "unit"}, t.columns...))
 	for _, r := range t.rows {
@@ -92,7 +133,7 @@ func (t *table) writeWalls(b *strings.Builder) {
 		}
 		line := []string{t.prefix + r.load.title(), r.load.wallUnit()}
 		for _, c := range r.cells {
-			line = append(line, c.wall())
+			line = append(line, c.middle(byWall))
 		}
 		writeLine(b, line)
 	}
@@ -121,41 +162,56 @@ func writeLine(b *strings.Builder, cells []string) {
 	b.WriteString("| " + strings.Join(cells, " | ") + " |\n")
 }
 
-// spread is the cell's cost: median (min..max).
-func (c cell) spread() string {
-	costs := c.costs()
-	if c.err != nil || len(costs) == 0 {
-		return "failed"
-	}
-	return fmt.Sprintf("%s (%s..%s)", figure(median(costs)), figure(slices.Min(costs)), figure(slices.Max(costs)))
+// A metric is one of a sample's figures.
+type metric func(sample) float64
+
+func byCost(s sample) float64 { return s.cost }
+func byWall(s sample) float64 { return s.wall }
+func byP50(s sample) float64  { return s.p50 }
+func byP99(s sample) float64  { return s.p99 }
+
+// has tells whether any sample of the row has the figure.
+func (r *row) has(of metric) bool {
+	return slices.ContainsFunc(r.cells, func(c cell) bool {
+		return slices.ContainsFunc(c.samples, func(s sample) bool { return of(s) != 0 })
+	})
 }
 
-func (c cell) wall() string {
-	var walls []float64
-	for _, s := range c.samples {
-		walls = append(walls, s.wall)
-	}
-	if c.err != nil || len(walls) == 0 {
+// spread is the cell's figure: median (min..max).
+func (c cell) spread(of metric) string {
+	values := c.values(of)
+	if len(values) == 0 {
 		return "failed"
 	}
-	return figure(median(walls))
+	return fmt.Sprintf("%s (%s..%s)", figure(median(values)), figure(slices.Min(values)), figure(slices.Max(values)))
 }
 
-func (c cell) costs() []float64 {
-	var costs []float64
-	for _, s := range c.samples {
-		costs = append(costs, s.cost)
+func (c cell) middle(of metric) string {
+	if len(c.values(of)) == 0 {
+		return "failed"
 	}
-	return costs
+	return figure(median(c.values(of)))
+}
+
+// values are the samples' figures; none if the proxy failed.
+func (c cell) values(of metric) []float64 {
+	var values []float64
+	for _, s := range c.samples {
+		values = append(values, of(s))
+	}
+	if c.err != nil {
+		return nil
+	}
+	return values
 }
 
 // ratio pairs a with b round by round, so that a slow minute of the machine weighs on
 // both alike.
-func ratio(a, b cell) string {
+func ratio(a, b cell, of metric) string {
 	var ratios []float64
 	for i := range min(len(a.samples), len(b.samples)) {
-		if b.samples[i].cost > 0 {
-			ratios = append(ratios, a.samples[i].cost/b.samples[i].cost)
+		if of(b.samples[i]) > 0 {
+			ratios = append(ratios, of(a.samples[i])/of(b.samples[i]))
 		}
 	}
 	if a.err != nil || b.err != nil || len(ratios) == 0 {

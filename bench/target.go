@@ -31,11 +31,12 @@ func command(ask byte, n int64) []byte {
 	return binary.BigEndian.AppendUint64([]byte{ask}, uint64(n))
 }
 
-// A target is the TCP service behind the proxies. It serves every load, so that a
-// proxy's one fixed target address is enough.
+// A target is the service behind the proxies. It serves every load of a table, so
+// that a proxy's one fixed target address is enough.
 type target struct {
 	listener net.Listener
 	pattern  pattern
+	serve    func(net.Conn) // until the client is gone
 	done     sync.WaitGroup
 
 	mu     sync.Mutex
@@ -43,13 +44,17 @@ type target struct {
 	conns  map[net.Conn]struct{}
 }
 
-// newTarget listens on a free loopback port. The caller closes it.
-func newTarget(p pattern) (*target, error) {
+// newTarget obeys commands on a free loopback port. The caller closes it.
+func newTarget(p pattern) (*target, error) { return listen(p, commander{p}.serve) }
+
+// listen accepts on a free loopback port and serves each connection. The caller
+// closes the target.
+func listen(p pattern, serve func(net.Conn)) (*target, error) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
-	t := &target{listener: ln, pattern: p, conns: map[net.Conn]struct{}{}}
+	t := &target{listener: ln, pattern: p, serve: serve, conns: map[net.Conn]struct{}{}}
 	t.done.Add(1)
 	go t.accept()
 	return t, nil
@@ -77,7 +82,7 @@ func (t *target) accept() {
 			return // closed; else the loads run into their deadlines
 		}
 		if t.enter(c) {
-			go t.serve(c)
+			go t.session(c)
 		}
 	}
 }
@@ -103,9 +108,16 @@ func (t *target) leave(c net.Conn) {
 	t.done.Done()
 }
 
-// serve obeys commands until the client is gone; a broken session shows at the client.
-func (t *target) serve(c net.Conn) {
+func (t *target) session(c net.Conn) {
 	defer t.leave(c)
+	t.serve(c)
+}
+
+// A commander does what clients ask.
+type commander struct{ pattern pattern }
+
+// serve obeys commands until the client is gone; a broken session shows at the client.
+func (t commander) serve(c net.Conn) {
 	var cmd [commandSize]byte
 	for {
 		if _, err := io.ReadFull(c, cmd[:]); err != nil {
@@ -117,7 +129,7 @@ func (t *target) serve(c net.Conn) {
 	}
 }
 
-func (t *target) obey(c net.Conn, ask byte, n int64) error {
+func (t commander) obey(c net.Conn, ask byte, n int64) error {
 	switch ask {
 	case askDown:
 		return t.down(c, n)
@@ -129,7 +141,7 @@ func (t *target) obey(c net.Conn, ask byte, n int64) error {
 	return fmt.Errorf("unknown command %q", ask)
 }
 
-func (t *target) down(c net.Conn, n int64) error {
+func (t commander) down(c net.Conn, n int64) error {
 	for n > 0 {
 		k, err := c.Write(t.pattern[:min(n, chunk)])
 		if err != nil {
@@ -140,7 +152,7 @@ func (t *target) down(c net.Conn, n int64) error {
 	return nil
 }
 
-func (t *target) up(c net.Conn, n int64) error {
+func (t commander) up(c net.Conn, n int64) error {
 	buf, verdict := make([]byte, 4*chunk), []byte{verdictGood}
 	for seen := int64(0); seen < n; {
 		k, err := c.Read(buf[:min(n-seen, int64(len(buf)))])

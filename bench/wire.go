@@ -13,8 +13,11 @@ import (
 // RFC 6455 section 5.2, as far as the loads need it: written apart from package
 // frame on purpose, so that the bench does not trust what it measures.
 const (
+	opText   = 0x1
 	opBinary = 0x2
 	opClose  = 0x8
+	opPing   = 0x9
+	opPong   = 0xa
 	finBit   = 0x80
 	maskBit  = 0x80
 )
@@ -29,21 +32,25 @@ var errPeerClosed = errors.New("the proxy sent a close frame")
 
 // maskedFrame returns one final frame around payload, masked as a client must.
 func maskedFrame(op byte, payload []byte) []byte {
-	f := []byte{finBit | op}
-	switch n := len(payload); {
-	case n < 126:
-		f = append(f, maskBit|byte(n))
-	case n < 1<<16:
-		f = binary.BigEndian.AppendUint16(append(f, maskBit|126), uint16(n))
-	default:
-		f = binary.BigEndian.AppendUint64(append(f, maskBit|127), uint64(n))
-	}
+	f := appendHead(nil, finBit|op, len(payload), maskBit)
 	key := [4]byte{0x37, 0xfa, 0x21, 0x3d}
 	f = append(f, key[:]...)
 	for i, b := range payload {
 		f = append(f, b^key[i%4])
 	}
 	return f
+}
+
+// appendHead appends a frame's header up to the key.
+func appendHead(f []byte, first byte, n int, mask byte) []byte {
+	switch f = append(f, first); {
+	case n < 126:
+		return append(f, mask|byte(n))
+	case n < 1<<16:
+		return binary.BigEndian.AppendUint16(append(f, mask|126), uint16(n))
+	default:
+		return binary.BigEndian.AppendUint64(append(f, mask|127), uint64(n))
+	}
 }
 
 // A source hands out what the proxy sent, piece by piece. A piece is never empty
@@ -65,13 +72,14 @@ func (s *plainSource) next() ([]byte, error) {
 }
 
 // frameSource reads unmasked frames and hands out the payload of data frames.
-// Pings are ignored: no load lasts long enough to be closed for it.
+// Without onPing pings are ignored: few loads last long enough to be closed for it.
 type frameSource struct {
-	r     io.Reader
-	buf   []byte
-	ready []byte // read and not yet handed out, within buf
-	left  int64  // payload bytes of the open frame still to come
-	data  bool   // the open frame is a data frame
+	r      io.Reader
+	onPing func()
+	buf    []byte
+	ready  []byte // read and not yet handed out, within buf
+	left   int64  // payload bytes of the open frame still to come
+	data   bool   // the open frame is a data frame
 }
 
 func (s *frameSource) next() ([]byte, error) {
@@ -126,8 +134,24 @@ func (s *frameSource) open() (bool, error) {
 	if h[0]&0xf == opClose {
 		return false, errPeerClosed
 	}
+	if h[0]&0xf == opPing && s.onPing != nil {
+		s.onPing()
+	}
 	s.ready, s.left, s.data = h[size:], n, h[0]&0x8 == 0
 	return true, nil
+}
+
+// message appends a data frame's whole payload, which must not be empty, to b.
+func (s *frameSource) message(b []byte) ([]byte, error) {
+	for {
+		piece, err := s.next()
+		if err != nil {
+			return nil, err
+		}
+		if b = append(b, piece...); s.left == 0 {
+			return b, nil
+		}
+	}
 }
 
 // fill reads once, behind what is left of ready.

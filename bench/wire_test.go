@@ -71,6 +71,27 @@ func drain(s source) ([]byte, error) {
 	}
 }
 
+// Whole messages come out of a buffer that is smaller than they are, and a ping
+// between them is told.
+func TestFrameSourceMessages(t *testing.T) {
+	var wire bytes.Buffer
+	sizes := []int{1, 15, 16, 17, 126, 70_000}
+	for _, n := range sizes {
+		ws.WriteFrame(&wire, ws.NewTextFrame(stream(n)))
+		ws.WriteFrame(&wire, ws.NewPingFrame(nil))
+	}
+	pings := 0
+	s := &frameSource{r: iotest.HalfReader(&wire), buf: make([]byte, 16), onPing: func() { pings++ }}
+	for _, n := range sizes {
+		if got, err := s.message([]byte("kept")); err != nil || !bytes.Equal(got[4:], stream(n)) {
+			t.Errorf("%d bytes: got %d, error %v", n, len(got)-4, err)
+		}
+	}
+	if _, err := s.message(nil); err != io.EOF || pings != len(sizes) {
+		t.Errorf("at the end: error %v after %d pings, want EOF after %d", err, pings, len(sizes))
+	}
+}
+
 func TestFrameSourceRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ wire, says string }{
 		"a masked frame": {"\x82\x81abcd!", "bad frame header"},

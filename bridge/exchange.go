@@ -20,7 +20,6 @@ type exchange struct {
 	id     clientID
 	start  time.Time
 	visit  Visit
-	client net.Conn // under conn
 	conn   *message.Conn
 	leave  func()
 
@@ -45,7 +44,6 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 		return
 	}
 	conn = s.tap(conn, clientGlyphs)
-	x.client = conn
 	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))
 	x.leave = s.sessions.enter(x, release)
 	go x.run()
@@ -63,7 +61,12 @@ func (s *Server) carried(o message.Options, conn net.Conn, early []byte) message
 
 func (x *exchange) run() {
 	defer x.leave()
-	how := x.visit.Serve(x.conn)
+	x.conclude(x.visit.Serve(x.conn))
+}
+
+// conclude tells the client and the log how the session ended. It is apart from
+// run so that a session that waits holds no stack for it.
+func (x *exchange) conclude(how Ending) {
 	x.ended(ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 	why := x.why()
 	timeout := x.server.limits.EndTimeout
@@ -123,7 +126,6 @@ func (x *exchange) cut() {
 func (x *exchange) info() SessionInfo {
 	info, stats := x.id.info(x.visit.String(), x.start), x.conn.Stats()
 	info.ToTarget, info.ToClient = stats.Received, stats.Sent
-	info.RTT = rttOf(x.client)
 	return info
 }
 

@@ -62,20 +62,29 @@ func (v *Visit) String() string { return v.route.String() }
 // target's side. What is to be said to the client is in the Ending.
 func (v *Visit) Serve(client *message.Conn) Ending {
 	v.client = client
+	if end := v.begin(); end != nil {
+		return *end
+	}
+	end := v.carry()
+	end.Dial = v.dial
+	return end
+}
+
+// begin has the target reached and the group joined; nil: go on. It is apart
+// from Serve, whose stack is kept while nobody says anything.
+func (v *Visit) begin() *Ending {
 	if v.target == nil {
 		if err := v.reach(context.Background()); err != nil {
 			v.route.log().Debug("cannot reach target", "target", v.String(), "err", err)
-			return Ending{By: "target", Code: 1014, Reason: words(err), Dial: v.dial}
+			return &Ending{By: "target", Code: 1014, Reason: words(err), Dial: v.dial}
 		}
 	}
 	if err := v.join(); err != nil {
 		v.part(Ending{Code: 1013, Reason: err.Error()})
-		return Ending{By: "bridge", Code: 1013, Reason: err.Error(), Dial: v.dial}
+		return &Ending{By: "bridge", Code: 1013, Reason: err.Error(), Dial: v.dial}
 	}
 	v.route.counters.sessions.Add(1)
-	end := v.carry()
-	end.Dial = v.dial
-	return end
+	return nil
 }
 
 // carry returns how the session ended, when both directions have.

@@ -46,15 +46,8 @@ type session struct {
 // caller says Close with what is returned, if it has not said one itself, and
 // closes c.
 func (v *Visit) Serve(c *message.Conn) Ending {
-	s := &session{Visit: v, conn: c}
-	if limit := cmp.Or(v.service.Rate, defaultRate); limit > 0 {
-		s.limiter = rate.NewLimiter(rate.Limit(limit), cmp.Or(v.service.Burst, defaultBurst))
-	}
-	v.member.Attach(c)
-	defer v.member.Drain(drainTime)
-	defer v.member.Leave()
-	s.unopened = time.AfterFunc(s.idle(), func() { c.GiveUp(errUnopened, time.Now().Add(closing)) })
-	defer s.unopened.Stop()
+	s := v.begin(c)
+	defer s.leave()
 	for {
 		m, err := c.Read()
 		if err != nil {
@@ -64,6 +57,23 @@ func (v *Visit) Serve(c *message.Conn) Ending {
 			return *end
 		}
 	}
+}
+
+// begin is apart from Serve, whose stack is kept while the client says nothing.
+func (v *Visit) begin(c *message.Conn) *session {
+	s := &session{Visit: v, conn: c}
+	if limit := cmp.Or(v.service.Rate, defaultRate); limit > 0 {
+		s.limiter = rate.NewLimiter(rate.Limit(limit), cmp.Or(v.service.Burst, defaultBurst))
+	}
+	v.member.Attach(c)
+	s.unopened = time.AfterFunc(s.idle(), func() { c.GiveUp(errUnopened, time.Now().Add(closing)) })
+	return s
+}
+
+func (s *session) leave() {
+	s.unopened.Stop()
+	s.member.Leave()
+	s.member.Drain(drainTime)
 }
 
 func (s *session) idle() time.Duration { return cmp.Or(s.service.IdleUnopened, defaultIdleUnopened) }
