@@ -20,6 +20,7 @@ type exchange struct {
 	id     clientID
 	start  time.Time
 	visit  Visit
+	client net.Conn // under conn
 	conn   *message.Conn
 	leave  func()
 
@@ -44,6 +45,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 		return
 	}
 	conn = s.tap(conn, clientGlyphs)
+	x.client = conn
 	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))
 	x.leave = s.sessions.enter(x, release)
 	go x.run()
@@ -126,6 +128,7 @@ func (x *exchange) cut() {
 func (x *exchange) info() SessionInfo {
 	info, stats := x.id.info(x.visit.String(), x.start), x.conn.Stats()
 	info.ToTarget, info.ToClient = stats.Received, stats.Sent
+	info.RTT = rttOf(x.client)
 	return info
 }
 
