@@ -77,6 +77,8 @@ type Admin struct {
 	// Ready says why the bridge is of no use now, its target being away, say.
 	// It is asked at most once a second, and its time is bounded. Nil: it is.
 	Ready func(context.Context) error
+	// Hubs are the message hubs there are. Nil: none.
+	Hubs func() []Hub
 	// Recordings are for the replay page; see pages.Options. Nil: none.
 	Recordings fs.FS
 	// Log is told who ends sessions and that tokens are wrong; nil:
@@ -85,7 +87,7 @@ type Admin struct {
 
 	once     sync.Once
 	started  time.Time
-	timings  timings
+	dial     prometheus.Histogram
 	reasons  reasons
 	registry *prometheus.Registry
 	health   health
@@ -96,7 +98,7 @@ type Admin struct {
 // start makes what all requests share.
 func (a *Admin) start() {
 	a.started = time.Now()
-	a.timings = newTimings()
+	a.dial = newDial()
 	a.registry = a.newRegistry()
 	a.warn = rate.Sometimes{Interval: time.Second}
 }

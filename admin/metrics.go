@@ -13,38 +13,19 @@ import (
 
 const maxScrapes = 4 // at a time
 
-// timings are the durations that somebody observes for us.
-type timings struct {
-	handshake, dial, rtt prometheus.Histogram
+// newDial counts the times that targets took to be reached, or not.
+func newDial() prometheus.Histogram {
+	return prometheus.NewHistogram(prometheus.HistogramOpts{
+		Name: "wsbridge_dial_seconds", Help: "Time to reach a target, or to fail to.",
+		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	})
 }
 
-func newTimings() timings {
-	histogram := func(name, help string) prometheus.Histogram {
-		return prometheus.NewHistogram(prometheus.HistogramOpts{
-			Name: "wsbridge_" + name, Help: help,
-			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
-		})
-	}
-	return timings{
-		handshake: histogram("handshake_seconds", "Time from an upgrade's head to its answer."),
-		dial:      histogram("dial_seconds", "Time to reach a target, or to fail to."),
-		rtt:       histogram("rtt_seconds", "Round trips to clients and back, as they were measured."),
-	}
-}
-
-// ObserveHandshake counts the time an opening handshake took. Like its siblings
-// it costs some tens of nanoseconds, and is for any goroutine.
-func (a *Admin) ObserveHandshake(d time.Duration) { a.timed().handshake.Observe(d.Seconds()) }
-
-// ObserveDial counts the time that a target took to be reached, or not.
-func (a *Admin) ObserveDial(d time.Duration) { a.timed().dial.Observe(d.Seconds()) }
-
-// ObserveRTT counts one round trip to a client and back.
-func (a *Admin) ObserveRTT(d time.Duration) { a.timed().rtt.Observe(d.Seconds()) }
-
-func (a *Admin) timed() *timings {
+// ObserveDial counts the time that a target took to be reached, or not. It
+// costs some tens of nanoseconds, and is for any goroutine.
+func (a *Admin) ObserveDial(d time.Duration) {
 	a.once.Do(a.start)
-	return &a.timings
+	a.dial.Observe(d.Seconds())
 }
 
 // newRegistry has all metrics there are.
@@ -56,9 +37,12 @@ func (a *Admin) newRegistry() *prometheus.Registry {
 	build.Set(1)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newNumbers(a.Bridge, &a.reasons), a.timings.handshake, a.timings.dial, a.timings.rtt, build,
+		newNumbers(a.Bridge, &a.reasons), a.dial, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
+	if a.Hubs != nil {
+		registry.MustRegister(newHubs(a.Hubs))
+	}
 	return registry
 }
 

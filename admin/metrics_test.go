@@ -53,7 +53,6 @@ func values(all map[string]float64, name string, m *dto.Metric) {
 func TestMetricsAreWhatTheBridgeDid(t *testing.T) {
 	bridge := busy()
 	a := &Admin{Bridge: bridge, Version: "1.2.3"}
-	a.ObserveHandshake(250 * time.Millisecond)
 	a.ObserveDial(time.Second)
 	a.ObserveDial(2 * time.Second)
 	url := start(t, a)
@@ -79,12 +78,8 @@ func TestMetricsAreWhatTheBridgeDid(t *testing.T) {
 		"wsbridge_refused_total reason=too many sessions": 1,
 		"wsbridge_close_total code=1000 who=target":       1,
 		"wsbridge_close_total code=4xxx who=client":       1,
-		"wsbridge_handshake_seconds count":                1,
-		"wsbridge_handshake_seconds sum":                  .25,
 		"wsbridge_dial_seconds count":                     2,
 		"wsbridge_dial_seconds sum":                       3,
-		"wsbridge_rtt_seconds count":                      0,
-		"wsbridge_rtt_seconds sum":                        0,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)

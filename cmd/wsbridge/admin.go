@@ -23,6 +23,9 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 		return nil
 	}
 	a := &admin.Admin{Bridge: adminBridge{s.server}, Version: buildVersion(), Names: c.AdminNames, Recordings: recordingsOf(c), Log: s.log}
+	if len(s.hubs) > 0 {
+		a.Hubs = s.hubNumbers
+	}
 	if a.Token, err = firstLine(c.AdminTokenFile); err != nil {
 		return fmt.Errorf("--admin-token-file: %w", err)
 	}
@@ -97,6 +100,18 @@ func (s *service) serveAdmin() (stop func()) {
 		cancel()
 		<-ended
 	}
+}
+
+// hubNumbers are the hubs in the administrator's words.
+func (s *service) hubNumbers() (all []admin.Hub) {
+	for name, h := range s.hubs {
+		n := h.Stats()
+		all = append(all, admin.Hub{
+			Name: name, Members: n.Members, Streams: n.Groups, In: n.MessagesIn, Out: n.MessagesOut,
+			InBytes: n.BytesIn, OutBytes: n.BytesOut, Dropped: n.Dropped, Slow: n.Slow, Errors: n.Errors,
+		})
+	}
+	return all
 }
 
 // adminBridge is the bridge in the administrator's words.
