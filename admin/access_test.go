@@ -2,6 +2,8 @@ package admin
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/base64"
 	"fmt"
 	"net"
 	"net/http"
@@ -52,7 +54,9 @@ func TestServeRefusesStrangersWithoutToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := (&Admin{Bridge: newFake()}).Serve(context.Background(), public{l}); !told(err, "set a token") {
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	if err := (&Admin{Bridge: newFake()}).Serve(ctx, public{l}); !told(err, "set a token") {
 		t.Error(err)
 	}
 	if _, err := l.Accept(); err == nil {
@@ -139,6 +143,12 @@ func TestLogin(t *testing.T) {
 	if csp := page.header.Get("Content-Security-Policy"); !strings.Contains(csp, "form-action 'self'") {
 		t.Errorf("the form may not be sent: %s", csp)
 	}
+	_, style, _ := strings.Cut(page.body, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	sum := sha256.Sum256([]byte(style))
+	if hash := base64.StdEncoding.EncodeToString(sum[:]); style == "" || !strings.Contains(page.header.Get("Content-Security-Policy"), hash) {
+		t.Errorf("browsers will not take the style %q", style)
+	}
 	wrong := send(t, http.DefaultClient, "POST", at+"/login", url.Values{"token": {"abc"}}.Encode(), form...)
 	if wrong.status != 401 || !strings.Contains(wrong.body, "That is not the token") || wrong.header.Get("Set-Cookie") != "" {
 		t.Errorf("wrong token: %+v", wrong)
@@ -198,6 +208,8 @@ func TestOtherSites(t *testing.T) {
 		{"origin that is none", open, "DELETE", []string{"Origin: http://%zz"}, 403},
 		{"cookie, and nothing says from where", byCookie, "DELETE", nil, 403},
 		{"other site's form", open, "POST", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate", "Origin: https://evil.example"}, 403},
+		{"other site's form, old browser", byToken + " is not known", "POST", []string{"Origin: https://evil.example"}, 403},
+		{"own form, old browser, wrong token", byToken + " is not known", "POST", []string{"Origin: SELF"}, 401},
 		{"other site's link", open, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: navigate"}, 200},
 		{"other site's image", open, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: no-cors"}, 403},
 		{"other site's fetch", byCookie, "GET", []string{"Sec-Fetch-Site: cross-site", "Sec-Fetch-Mode: cors", "Origin: https://evil.example"}, 403},
@@ -219,7 +231,8 @@ func TestOtherSites(t *testing.T) {
 				header[i] = strings.Replace(header[i], "SELF", at, 1)
 			}
 			path := map[string]string{"GET": "/sessions", "POST": "/login", "DELETE": "/sessions/none"}[c.method]
-			if got := ask(t, c.method, at+path, header...); got.status != c.want {
+			got := ask(t, c.method, at+path, header...)
+			if got.status != c.want || c.want == 403 && got.body != "another site's page asks for this\n" {
 				t.Errorf("%d %s, want %d", got.status, got.body, c.want)
 			}
 		})

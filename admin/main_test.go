@@ -21,6 +21,9 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 const testToken = "0123456789abcdef0123"
 
+// patience is how long a test waits for what must happen.
+const patience = 30 * time.Second
+
 var testStart = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // fake is a bridge whose sessions are what a test says.

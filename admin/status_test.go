@@ -2,6 +2,7 @@ package admin
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -19,7 +20,9 @@ import (
 // watch opens the event stream, which the test ends.
 func watch(t *testing.T, url string) (*http.Response, *bufio.Scanner) {
 	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), "GET", url+"/events", nil)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	t.Cleanup(cancel)
+	r, err := http.NewRequestWithContext(ctx, "GET", url+"/events", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,7 +102,7 @@ func TestEvents(t *testing.T) {
 func TestViewersLeave(t *testing.T) {
 	url := start(t, &Admin{Bridge: busy()})
 	for range 100 {
-		for deadline := time.Now().Add(30 * time.Second); ; { // the last one's place may take a moment to be free
+		for deadline := time.Now().Add(patience); ; { // the last one's place may take a moment to be free
 			resp, err := http.Get(url + "/events")
 			if err != nil {
 				t.Fatal(err)
