@@ -2,12 +2,15 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
 	"io/fs"
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/wsbridge/wsbridge/admin"
@@ -22,7 +25,7 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 	if c.Admin == "" {
 		return nil
 	}
-	a := &admin.Admin{Bridge: adminBridge{s.server}, Version: buildVersion(), Names: c.AdminNames, Recordings: recordingsOf(c), Log: s.log}
+	a := &admin.Admin{Bridge: adminBridge{s.server}, Version: buildVersion(), Names: c.AdminNames, Log: s.log}
 	if len(s.hubs) > 0 {
 		a.Hubs = s.hubNumbers
 	}
@@ -36,6 +39,9 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 	if err := a.Check(l.Addr()); err != nil {
 		l.Close()
 		return &config.UsageError{Msg: "--admin: " + err.Error(), Hint: "name a file with a token by --admin-token-file"}
+	}
+	if a.Token != "" || l.Addr().Network() == "unix" {
+		a.Recordings = recordingsOf(c)
 	}
 	s.admin, s.adminListener = a, l
 	s.server.Dialled = a.ObserveDial
@@ -75,12 +81,40 @@ func firstLine(name string) (string, error) {
 	return strings.TrimSpace(lines.Text()), lines.Err()
 }
 
-// recordingsOf is where the recordings are; nil: none are made.
+// recordingsOf is the recordings that are made; nil: none are. They are for
+// their owner alone, so that who sees them has to have shown a token, or to
+// reach a socket of the owner's.
 func recordingsOf(c *config.Config) fs.FS {
 	if c.Record == "" {
 		return nil
 	}
-	return os.DirFS(filepath.Dir(c.Record))
+	dir, base := filepath.Split(c.Record)
+	return recordings{os.DirFS(cmp.Or(dir, ".")), base + "."}
+}
+
+// recordings is the files of a folder that recordings are, and no other.
+type recordings struct {
+	folder fs.FS
+	prefix string
+}
+
+func (r recordings) Open(name string) (fs.File, error) {
+	if !r.has(name) {
+		return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+	}
+	return r.folder.Open(name)
+}
+
+// ReadDir is for the list of them.
+func (r recordings) ReadDir(name string) ([]fs.DirEntry, error) {
+	all, err := fs.ReadDir(r.folder, name)
+	return slices.DeleteFunc(all, func(e fs.DirEntry) bool { return !r.has(e.Name()) }), err
+}
+
+func (r recordings) has(name string) bool {
+	number, ok := strings.CutPrefix(name, r.prefix)
+	_, err := strconv.ParseUint(number, 10, 64)
+	return ok && err == nil
 }
 
 // serveAdmin serves the administrator's side until stop.
