@@ -8,6 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/message"
 )
 
 const (
@@ -48,7 +49,7 @@ func (b *bulk) run() error {
 		if b.n == 0 {
 			return nil
 		}
-		if err := b.s.out.exclusive(b.send); err != nil {
+		if err := b.s.out.Exclusive(b.send); err != nil {
 			b.pipe.close() // bytes are left in it
 			return err
 		}
@@ -78,8 +79,8 @@ func (b *bulk) fill(fd uintptr) (done bool) {
 
 // send writes one frame of the bytes in the pipe. It runs inside exclusive.
 func (b *bulk) send() error {
-	if b.s.out.closed {
-		return errCloseSent
+	if b.s.out.Closed() {
+		return message.ErrClosed
 	}
 	head := frame.AppendHeader(make([]byte, 0, frame.HeaderRoom), ws.OpBinary, b.n)
 	if err := sendMore(b.to, head); err != nil {

@@ -131,8 +131,8 @@ func (f *flow) sayClose() {
 	f.push()
 }
 
-// sendPong answers a ping; only the newest answer is kept.
-func (f *flow) sendPong(payload []byte) {
+// SendPong answers a ping; only the newest answer is kept.
+func (f *flow) SendPong(payload []byte) {
 	if !f.out.closed {
 		f.out.pong = frame.AppendControl(nil, ws.OpPong, payload)
 		f.push()

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wsbridge/wsbridge/message"
 )
 
 // briefTimeout is how long a session may take to end when its client is gone
@@ -28,7 +30,7 @@ type session struct {
 	target  net.Conn // nil until dialled
 	to      Target
 	mode    mode
-	out     *frameWriter
+	out     *message.Writer
 	early   []byte // client bytes that came with the handshake
 	release func() // gives the slot back
 
@@ -78,7 +80,7 @@ func (s *session) open() {
 	if s.server.loops.carry(s) {
 		return
 	}
-	s.watch = startWatch(s, s.out.sendPing, afterFunc)
+	s.watch = startWatch(s, s.out.SendPing, afterFunc)
 	s.directions.Store(2)
 	go s.carryToTarget()
 	go s.carryToClient()
@@ -210,7 +212,7 @@ func (s *session) why() ending {
 // the client gave, or the one the close table gives.
 func (s *session) sayClose() {
 	if frame := closeFrame(s.why()); frame != nil {
-		s.out.sendClose(frame)
+		s.out.Last(frame)
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gobwas/ws"
 
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/message"
 )
 
 // mode is how payload bytes lie in a session's messages.
@@ -103,7 +104,7 @@ func (t *sender) failed(err error) {
 	case err == errNotText:
 		t.s.ended(endTargetNotText)
 		t.s.sayClose()
-	case err != errCloseSent:
+	case err != message.ErrClosed:
 		t.s.ended(clientEnding(err))
 	}
 }
@@ -126,7 +127,7 @@ func (t *sender) send(b *buffer, n int) (err error) {
 	case textMode:
 		err = t.sendText(b, n)
 	default:
-		err = t.s.out.whole(frame.Prepend(b.framed(headRoom), ws.OpBinary, n))
+		err = t.s.out.Whole(frame.Prepend(b.framed(headRoom), ws.OpBinary, n))
 	}
 	if err == nil {
 		t.s.toClient.Add(int64(n))
@@ -141,7 +142,7 @@ func (t *sender) sendBase64(b *buffer, n int) error {
 	defer t.s.server.buffers.put(encoded)
 	base64.StdEncoding.Encode(encoded.room(), b.room()[:n])
 	m := base64.StdEncoding.EncodedLen(n)
-	return t.s.out.whole(frame.Prepend(encoded.framed(headRoom), ws.OpText, m))
+	return t.s.out.Whole(frame.Prepend(encoded.framed(headRoom), ws.OpText, m))
 }
 
 // sendText holds back a rune whose end has not come yet.
@@ -153,7 +154,7 @@ func (t *sender) sendText(b *buffer, n int) error {
 	t.tailN = copy(t.tail[:], text[cut:])
 	good := validPrefix(text[:cut])
 	if good > 0 {
-		if err := t.s.out.whole(frame.Prepend(b.framed(at), ws.OpText, good)); err != nil {
+		if err := t.s.out.Whole(frame.Prepend(b.framed(at), ws.OpText, good)); err != nil {
 			return err
 		}
 	}

@@ -32,7 +32,7 @@ func newUnframer(m mode, pool *buffers) unframer {
 }
 
 // ponger answers pings.
-type ponger interface{ sendPong(payload []byte) }
+type ponger interface{ SendPong(payload []byte) }
 
 // take works through p, in place, up to its end, a Close frame or a breach.
 func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
@@ -48,7 +48,7 @@ func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
 		case frame.Data:
 			kept.add(ev.Payload, at)
 		case frame.Ping:
-			pongs.sendPong(ev.Payload)
+			pongs.SendPong(ev.Payload)
 		case frame.Close:
 			out.closed, out.code = true, ev.Code
 		}

@@ -11,7 +11,7 @@ import (
 // pongs counts the pings that are to be answered.
 type pongs struct{ payloads []string }
 
-func (p *pongs) sendPong(payload []byte) { p.payloads = append(p.payloads, string(payload)) }
+func (p *pongs) SendPong(payload []byte) { p.payloads = append(p.payloads, string(payload)) }
 
 // takeAll gives u what wire holds, cut at every n bytes, and gathers the rest.
 func takeAll(u unframer, wire []byte, n int) (payload []byte, last unframed, p pongs) {

@@ -11,6 +11,8 @@ import (
 
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
+
+	"github.com/wsbridge/wsbridge/message"
 )
 
 // isUpgrade tells whether r asks for a WebSocket, rightly or not.
@@ -186,7 +188,7 @@ func (s *Server) prepare(session *session, early []byte) {
 func (s *Server) launch(session *session, conn net.Conn) {
 	session.client = s.tap(conn, clientGlyphs)
 	session.from = newSource(session.client, &s.buffers)
-	session.out = &frameWriter{conn: session.client}
+	session.out = message.NewWriter(session.client)
 	s.startSession(session, session.open)
 }
 

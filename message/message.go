@@ -66,7 +66,7 @@ type Conn struct {
 	o       Options
 	source  Source
 	decoder frame.Decoder
-	out     writer
+	out     Writer
 
 	rest   []byte // read, not decoded
 	held   bool   // rest is the source's, to be released
@@ -109,7 +109,7 @@ func New(conn net.Conn, o Options) *Conn {
 		c.source = &ownSource{conn: conn}
 	}
 	c.decoder.FromServer = o.FromServer
-	c.out = writer{conn: conn, masked: o.FromServer, timeout: o.WriteTimeout}
+	c.out = Writer{conn: conn, masked: o.FromServer, timeout: o.WriteTimeout}
 	c.o.Early = nil
 	c.watch = startWatch(c)
 	return c
@@ -186,7 +186,7 @@ func (c *Conn) control(ev frame.Event) error {
 	case ev.Kind == frame.Ping && c.o.Control != nil:
 		c.o.Control(ws.OpPing, ev.Payload)
 	case ev.Kind == frame.Ping:
-		c.out.sendPong(ev.Payload)
+		c.out.SendPong(ev.Payload)
 	case ev.Kind == frame.Pong && c.o.Control != nil:
 		c.o.Control(ws.OpPong, ev.Payload)
 	}
@@ -241,7 +241,7 @@ func (c *Conn) Write(m Message) error {
 // WriteFrames sends whole unmasked frames of n payload bytes together, as
 // Frame makes them. It is for clients only.
 func (c *Conn) WriteFrames(frames []byte, messages, n int) error {
-	err := c.out.whole(frames)
+	err := c.out.Whole(frames)
 	if err == nil {
 		c.sent.Add(int64(n))
 		c.messages.Add(int64(messages))
@@ -266,7 +266,7 @@ func (c *Conn) Pong(payload []byte) error { return c.because(c.out.control(ws.Op
 // Close is still to be read. Code 1005 sends none; codes that may not be sent
 // go as what they stand for, see Sendable.
 func (c *Conn) Close(code ws.StatusCode, reason string) error {
-	return c.out.sendClose(Sendable(code), reason)
+	return c.out.SendClose(Sendable(code), reason)
 }
 
 // GiveUp makes Read return why from now on, and gives writes under way until

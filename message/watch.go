@@ -55,7 +55,7 @@ func (w *watch) beat() {
 		w.c.GiveUp(ErrUnanswered, time.Now().Add(lastWords))
 		return
 	}
-	if w.c.out.sendPing() {
+	if w.c.out.SendPing() {
 		w.unheard++
 	}
 	w.again(w.heartbeat, w.c.o.Heartbeat)

@@ -20,13 +20,13 @@ var ErrClosed = errors.New("a Close frame was sent")
 // smallFrame is up to where a frame is copied together with its header.
 const smallFrame = 4 << 10
 
-// writer sends whole frames, one at a time. Pings and pongs never wait for a
+// Writer sends whole frames, one at a time. Pings and pongs never wait for a
 // data frame that the peer is slow to take: they are left for whoever writes,
 // and only the newest pong is kept (RFC 6455, 5.5.3).
-type writer struct {
+type Writer struct {
 	conn    net.Conn
 	masked  bool
-	timeout time.Duration
+	timeout time.Duration // for the peer to take a frame; 0: conn's own deadline holds
 
 	mu     sync.Mutex // held while a frame is written
 	closed bool
@@ -38,17 +38,23 @@ type writer struct {
 	ping atomic.Bool            // left to send
 }
 
+// NewWriter sends to a client. The caller sets the deadlines of conn, and closes
+// it.
+func NewWriter(conn net.Conn) *Writer { return &Writer{conn: conn} }
+
 // message sends one frame of p.
-func (w *writer) message(op ws.OpCode, p []byte) error {
-	return w.exclusive(func() error { return w.write(op, p) })
+func (w *Writer) message(op ws.OpCode, p []byte) error {
+	return w.Exclusive(func() error { return w.write(op, p) })
 }
 
-// whole sends frames as they are.
-func (w *writer) whole(frames []byte) error {
-	return w.exclusive(func() error { return w.raw(frames) })
+// Whole sends frames as they are.
+func (w *Writer) Whole(frames []byte) error {
+	return w.Exclusive(func() error { return w.raw(frames) })
 }
 
-func (w *writer) exclusive(send func() error) error {
+// Exclusive runs send, which writes one whole frame to the connection, between
+// other frames; it is to see to Closed itself.
+func (w *Writer) Exclusive(send func() error) error {
 	w.mu.Lock()
 	err := w.sendLeft()
 	if err == nil {
@@ -60,7 +66,7 @@ func (w *writer) exclusive(send func() error) error {
 }
 
 // write needs mu. A masked payload is scrambled where it lies.
-func (w *writer) write(op ws.OpCode, p []byte) error {
+func (w *Writer) write(op ws.OpCode, p []byte) error {
 	if w.closed {
 		return ErrClosed
 	}
@@ -81,8 +87,11 @@ func (w *writer) write(op ws.OpCode, p []byte) error {
 	return err
 }
 
+// Closed tells whether a Close frame went before. It is for Exclusive's send.
+func (w *Writer) Closed() bool { return w.closed }
+
 // raw needs mu.
-func (w *writer) raw(frames []byte) error {
+func (w *Writer) raw(frames []byte) error {
 	if w.closed {
 		return ErrClosed
 	}
@@ -93,7 +102,10 @@ func (w *writer) raw(frames []byte) error {
 
 // renew moves the deadline, but not with every frame: it is between three
 // quarters of the timeout and all of it away.
-func (w *writer) renew() {
+func (w *Writer) renew() {
+	if w.timeout == 0 {
+		return
+	}
 	now := time.Now()
 	if !w.last.Load() && w.until.Sub(now) < w.timeout*3/4 {
 		w.until = now.Add(w.timeout)
@@ -102,34 +114,34 @@ func (w *writer) renew() {
 }
 
 // deadline is the last one: writes fail after it, the one under way too.
-func (w *writer) deadline(until time.Time) {
+func (w *Writer) deadline(until time.Time) {
 	w.last.Store(true)
 	w.conn.SetWriteDeadline(until)
 }
 
 // control sends a ping or a pong between other frames.
-func (w *writer) control(op ws.OpCode, payload []byte) error {
+func (w *Writer) control(op ws.OpCode, payload []byte) error {
 	payload = payload[:min(len(payload), ws.MaxControlFramePayloadSize)]
 	return w.message(op, append([]byte(nil), payload...))
 }
 
-// sendPong answers a ping, now or right after the frame being written.
-func (w *writer) sendPong(payload []byte) {
+// SendPong answers a ping, now or right after the frame being written.
+func (w *Writer) SendPong(payload []byte) {
 	kept := append([]byte(nil), payload...)
 	w.pong.Store(&kept)
 	w.offer()
 }
 
-// sendPing asks for a sign of life; false: the ping before it still waits
+// SendPing asks for a sign of life; false: the ping before it still waits
 // behind a frame the peer does not take.
-func (w *writer) sendPing() bool {
+func (w *Writer) SendPing() bool {
 	fresh := !w.ping.Swap(true)
 	w.offer()
 	return fresh
 }
 
 // offer sends what is left unless somebody is writing: then the writer does.
-func (w *writer) offer() {
+func (w *Writer) offer() {
 	for w.pong.Load() != nil || w.ping.Load() {
 		if !w.mu.TryLock() {
 			return
@@ -143,7 +155,7 @@ func (w *writer) offer() {
 }
 
 // sendLeft needs mu.
-func (w *writer) sendLeft() error {
+func (w *Writer) sendLeft() error {
 	if pong := w.pong.Swap(nil); pong != nil {
 		if err := w.write(ws.OpPong, *pong); err != nil {
 			return err
@@ -155,11 +167,20 @@ func (w *writer) sendLeft() error {
 	return nil
 }
 
-// sendClose sends the last frame; a second one is not sent.
-func (w *writer) sendClose(code ws.StatusCode, reason string) error {
-	return w.exclusive(func() error {
+// SendClose sends the last frame; a second one is not sent.
+func (w *Writer) SendClose(code ws.StatusCode, reason string) error {
+	return w.Exclusive(func() error {
 		body := frame.AppendClose(nil, code, reason)[2:]
 		err := w.write(ws.OpClose, body)
+		w.closed = true
+		return err
+	})
+}
+
+// Last sends a client's Close frame as it is; nothing follows it.
+func (w *Writer) Last(frame []byte) error {
+	return w.Exclusive(func() error {
+		err := w.raw(frame)
 		w.closed = true
 		return err
 	})
