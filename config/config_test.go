@@ -324,6 +324,7 @@ func TestFile(t *testing.T) {
 func FuzzCommandLine(f *testing.F) {
 	f.Add("6080 localhost:5900 --heartbeat=3 -vh --listen [::1]:0 -- x")
 	f.Add("--max 3 --=x -= --cert")
+	f.Add("1 -- 0")
 	f.Fuzz(func(t *testing.T, line string) {
 		args := strings.Split(line, " ")
 		for i, a := range args {
@@ -336,11 +337,19 @@ func FuzzCommandLine(f *testing.F) {
 		if err != nil && (!errors.As(err, &u) || u.Msg == "") {
 			t.Fatalf("%q: error %#v is no usage error", args, err)
 		}
-		if err == nil && !c.Help && !c.Version && (c.Target == "" || len(c.Listen) == 0) {
+		if err == nil && !c.Help && !c.Version && (!leads(c) || !listens(c)) {
 			t.Fatalf("%q: accepted without a target or a port", args)
 		}
 	})
 }
+
+// leads tells whether a client could get anywhere.
+func leads(c *Config) bool {
+	return c.Target != "" || c.UnixTarget != "" || len(c.Command) > 0 || len(c.Routes) > 0 || len(c.WebSockets) > 0 ||
+		c.TokenPlugin != "" || c.TargetConfig != ""
+}
+
+func listens(c *Config) bool { return len(c.Listen) > 0 || c.UnixListen != "" || c.Inetd }
 
 func FuzzFile(f *testing.F) {
 	f.Add([]byte("listen: [6080, &a 6081, *a]\nheartbeat: 3s\n"))
