@@ -11,6 +11,7 @@ import (
 	"cmp"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -31,6 +32,9 @@ const (
 	defaultMaxGroups  = 10_000
 )
 
+// share is how many members one goroutine writes a message to.
+const share = 256
+
 // Hub is members by the keys of their groups. The zero value is a hub of one
 // process. Set the fields before the first call and leave them alone.
 type Hub struct {
@@ -48,6 +52,7 @@ type Hub struct {
 
 	count counters
 	bufs  sync.Pool // of *[]byte: batches being written
+	woken sync.Pool // of *[]*outbox: those that a message is being written to
 }
 
 // Start connects the hub with its engine. Without one it does nothing.
@@ -88,8 +93,33 @@ func (h *Hub) Join(host, port string) (*Member, error) {
 	return &Member{hub: h, host: host, port: port, id: h.lastID}, nil
 }
 
-// deliver queues p once for every member of the groups but one.
+// deliver gives p once to every member of the groups but one. The order of two
+// calls holds at every member: both queue before either writes.
 func (h *Hub) deliver(p packet, keys []string, except *Member) {
+	woken, _ := h.woken.Get().(*[]*outbox)
+	if woken == nil {
+		woken = new([]*outbox)
+	}
+	*woken = h.queue((*woken)[:0], p, keys, except)
+	flushAll(*woken)
+	clear(*woken)
+	h.woken.Put(woken)
+}
+
+// flushAll writes to a share of the members by itself; further shares are other
+// processors' work.
+func flushAll(woken []*outbox) {
+	if len(woken) > share {
+		others := slices.Clone(woken[share:])
+		go flushAll(others)
+	}
+	for _, o := range woken[:min(len(woken), share)] {
+		o.flush()
+	}
+}
+
+// queue adds the outboxes that nobody is writing from to woken.
+func (h *Hub) queue(woken []*outbox, p packet, keys []string, except *Member) []*outbox {
 	h.mu.RLock()
 	defer h.mu.RUnlock()
 	var served map[*Member]struct{}
@@ -98,18 +128,22 @@ func (h *Hub) deliver(p packet, keys []string, except *Member) {
 	}
 	for _, key := range keys {
 		for m := range h.groups[key] {
-			if m == except {
+			if m == except || served != nil && seen(served, m) {
 				continue
 			}
-			if served != nil {
-				if _, ok := served[m]; ok {
-					continue
-				}
-				served[m] = struct{}{}
+			if m.out.put(p) {
+				woken = append(woken, &m.out)
 			}
-			m.out.put(p)
 		}
 	}
+	return woken
+}
+
+// seen notes m, and tells whether it was noted before.
+func seen(served map[*Member]struct{}, m *Member) bool {
+	_, before := served[m]
+	served[m] = struct{}{}
+	return before
 }
 
 // has tells whether somebody here is in the group.

@@ -56,6 +56,16 @@ func (e *ear) WriteFrames(frames []byte, messages, n int) error {
 	return e.fail
 }
 
+// TryFrames hears at once what no stall keeps back.
+func (e *ear) TryFrames(frames []byte, messages, n int) (message.Progress, error) {
+	if e.stall != nil {
+		return message.Unsent, nil
+	}
+	return message.Sent, e.WriteFrames(frames, messages, n)
+}
+
+func (e *ear) Flush() error { panic("nothing was begun") }
+
 func (e *ear) GiveUp(why error, until time.Time) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -9,7 +9,9 @@ import (
 
 // Conn is what a member writes to: a *message.Conn.
 type Conn interface {
+	TryFrames(frames []byte, messages, n int) (message.Progress, error)
 	WriteFrames(frames []byte, messages, n int) error
+	Flush() error
 	GiveUp(why error, until time.Time)
 }
 
@@ -115,7 +117,11 @@ func (m *Member) Send(msg message.Message, echo bool, keys ...string) error {
 }
 
 // Tell queues msg for the member alone, behind what waits for it.
-func (m *Member) Tell(msg message.Message) { m.out.put(newPacket(msg)) }
+func (m *Member) Tell(msg message.Message) {
+	if m.out.put(newPacket(msg)) {
+		m.out.flush()
+	}
+}
 
 // Drain waits until what is queued was written, or cannot be, but not longer
 // than within.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"sync"
 	"time"
+
+	"github.com/wsbridge/wsbridge/message"
 )
 
 // ErrSlow is why a member is given up that does not take its messages.
@@ -15,8 +17,8 @@ const (
 	keptSlots  = 16       // of an empty queue
 )
 
-// outbox is what waits for one member. There is a goroutine that writes only
-// while something waits, so ten thousand members at rest have none.
+// outbox is what waits for one member. Who put it there writes it, as far as the
+// member takes it at once; there is a goroutine only for a member that does not.
 type outbox struct {
 	conn   Conn
 	hub    *Hub
@@ -26,26 +28,23 @@ type outbox struct {
 	waiting []packet
 	bytes   int           // of frames, waiting or being written
 	full    bool          // over HighWater, and not yet back at LowWater
-	writing bool          // a goroutine is in write
+	writing bool          // somebody is in flush or write
 	closed  bool          // nothing is taken any more
 	rest    chan struct{} // closed when the writer has ended; nil: nobody asked
 }
 
-// put queues p. It never waits for the member.
-func (o *outbox) put(p packet) {
+// put queues p. It never waits for the member. woken: the caller is to flush.
+func (o *outbox) put(p packet) (woken bool) {
 	o.mu.Lock()
 	taken, slow := o.take(p)
-	start := taken && !o.writing
-	if start {
+	if woken = taken && !o.writing; woken {
 		o.writing = true
 	}
 	o.mu.Unlock()
-	if start {
-		go o.write()
-	}
 	if slow {
 		o.conn.GiveUp(ErrSlow, time.Now().Add(o.limits.Patience))
 	}
+	return woken
 }
 
 // take needs mu. slow: the member is to be disconnected.
@@ -104,16 +103,41 @@ func (o *outbox) weigh(n int) {
 	}
 }
 
-// write sends what waits until nothing does.
-func (o *outbox) write() {
+// flush sends what waits, and leaves it to a goroutine to wait for the member.
+func (o *outbox) flush() {
 	var b batch
 	for o.next(&b) {
-		if err := o.conn.WriteFrames(b.frames, b.messages, b.payload); err != nil {
-			o.fail(err)
+		progress, err := o.conn.TryFrames(b.frames, b.messages, b.payload)
+		if err == nil && progress != message.Sent {
+			go o.write(b, progress)
+			return
+		}
+		o.sent(b, err)
+	}
+	o.release(b)
+}
+
+// write goes on where flush stopped, until nothing waits.
+func (o *outbox) write(b batch, progress message.Progress) {
+	for more := true; more; more, progress = o.next(&b), message.Unsent {
+		if progress == message.Begun {
+			o.sent(b, o.conn.Flush())
 		} else {
-			o.hub.count.out(b.messages, b.payload)
+			o.sent(b, o.conn.WriteFrames(b.frames, b.messages, b.payload))
 		}
 	}
+	o.release(b)
+}
+
+func (o *outbox) sent(b batch, err error) {
+	if err != nil {
+		o.fail(err)
+		return
+	}
+	o.hub.count.out(b.messages, b.payload)
+}
+
+func (o *outbox) release(b batch) {
 	if b.buf != nil {
 		o.hub.bufs.Put(b.buf)
 	}

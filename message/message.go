@@ -249,6 +249,20 @@ func (c *Conn) WriteFrames(frames []byte, messages, n int) error {
 	return c.because(err)
 }
 
+// TryFrames is WriteFrames as far as the peer takes them at once. What it leaves
+// Unsent is the caller's; what it has Begun, the caller has to Flush.
+func (c *Conn) TryFrames(frames []byte, messages, n int) (Progress, error) {
+	progress, err := c.out.Try(frames)
+	if progress != Unsent {
+		c.sent.Add(int64(n))
+		c.messages.Add(int64(messages))
+	}
+	return progress, c.because(err)
+}
+
+// Flush waits until the peer has taken frames that were begun.
+func (c *Conn) Flush() error { return c.because(c.out.Flush()) }
+
 // Frame appends m as a server sends it: encode once, send to many.
 func Frame(dst []byte, m Message) []byte {
 	op := ws.OpBinary

@@ -280,6 +280,40 @@ func TestFramesForMany(t *testing.T) {
 	}
 }
 
+// TestWithoutWaiting offers frames to a peer that reads nothing, until it takes
+// only part of one: what is sent afterwards comes behind the rest of it.
+func TestWithoutWaiting(t *testing.T) {
+	near, far := pair(t, message.Options{}, message.Options{FromServer: true})
+	m := message.Message{Data: bytes.Repeat([]byte("0123456789abcde\n"), 8<<10)}
+	frames, progress, sent := message.Frame(nil, m), message.Sent, 0
+	for ; progress == message.Sent; sent++ {
+		var err error
+		if progress, err = near.TryFrames(frames, 1, len(m.Data)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, err := near.TryFrames(frames, 1, len(m.Data)); progress == message.Begun && (again != message.Unsent || err != nil) {
+		t.Fatalf("a frame inside another: %v, %v", again, err)
+	}
+	if progress == message.Unsent {
+		sent--
+	}
+	done := make(chan error, 2)
+	go func() { done <- near.Flush() }()
+	go func() { done <- near.Ping(nil) }()
+	for range sent {
+		if got, err := far.Read(); err != nil || !bytes.Equal(got.Data, m.Data) {
+			t.Fatalf("%d bytes, %v", len(got.Data), err)
+		}
+	}
+	if err := errors.Join(<-done, <-done); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := far.Stats(), near.Stats(); got.Received != want.Sent || want.Messages != int64(sent) {
+		t.Errorf("received %+v of %+v", got, want)
+	}
+}
+
 func wantClosed(t *testing.T, c *message.Conn, code ws.StatusCode, reason string) {
 	t.Helper()
 	_, err := c.Read()

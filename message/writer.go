@@ -33,6 +33,8 @@ type Writer struct {
 	until  time.Time   // the deadline in force
 	last   atomic.Bool // that deadline is the last: no write moves it
 	buf    []byte      // header and, if small, payload of the frame being written
+	owed   []byte      // of frames that were begun: goes before anything else
+	try    *trier      // writes without waiting; nil until asked for
 
 	pong atomic.Pointer[[]byte] // left to send
 	ping atomic.Bool            // left to send
@@ -50,6 +52,57 @@ func (w *Writer) message(op ws.OpCode, p []byte) error {
 // Whole sends frames as they are.
 func (w *Writer) Whole(frames []byte) error {
 	return w.Exclusive(func() error { return w.raw(frames) })
+}
+
+// Progress is how far frames got without waiting.
+type Progress uint8
+
+const (
+	Unsent Progress = iota // nothing was sent: somebody else is writing, or waits
+	Begun                  // the rest goes before whatever is sent next, by Flush at the latest
+	Sent
+)
+
+// Try sends frames, which nobody changes any more, as far as the peer takes them
+// at once.
+func (w *Writer) Try(frames []byte) (Progress, error) {
+	if !w.mu.TryLock() {
+		return Unsent, nil
+	}
+	progress, err := w.tryLocked(frames)
+	w.mu.Unlock()
+	if progress == Sent {
+		w.offer()
+	}
+	return progress, err
+}
+
+// tryLocked needs mu.
+func (w *Writer) tryLocked(frames []byte) (Progress, error) {
+	if w.try == nil {
+		w.try = newTrier(w.conn)
+	}
+	switch {
+	case w.closed:
+		return Unsent, ErrClosed
+	case len(w.owed) > 0 || w.pong.Load() != nil || w.ping.Load():
+		return Unsent, nil
+	}
+	w.renew()
+	n, err := w.try.write(frames)
+	switch {
+	case err != nil || n == 0:
+		return Unsent, err
+	case n < len(frames):
+		w.owed = frames[n:]
+		return Begun, nil
+	}
+	return Sent, nil
+}
+
+// Flush waits for the peer to take what was begun.
+func (w *Writer) Flush() error {
+	return w.Exclusive(func() error { return nil })
 }
 
 // Exclusive runs send, which writes one whole frame to the connection, between
@@ -140,15 +193,20 @@ func (w *Writer) SendPing() bool {
 	return fresh
 }
 
-// offer sends what is left unless somebody is writing: then the writer does.
+// offer sends what is left unless somebody is writing, or is about to go on
+// with frames that were begun: then they do.
 func (w *Writer) offer() {
 	for w.pong.Load() != nil || w.ping.Load() {
 		if !w.mu.TryLock() {
 			return
 		}
-		err := w.sendLeft()
+		var err error
+		begun := len(w.owed) > 0
+		if !begun {
+			err = w.sendLeft()
+		}
 		w.mu.Unlock()
-		if err != nil {
+		if err != nil || begun {
 			return
 		}
 	}
@@ -156,6 +214,12 @@ func (w *Writer) offer() {
 
 // sendLeft needs mu.
 func (w *Writer) sendLeft() error {
+	if owed := w.owed; len(owed) > 0 {
+		w.owed = nil
+		if err := w.raw(owed); err != nil {
+			return err
+		}
+	}
 	if pong := w.pong.Swap(nil); pong != nil {
 		if err := w.write(ws.OpPong, *pong); err != nil {
 			return err
