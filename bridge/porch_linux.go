@@ -43,7 +43,7 @@ const (
 // still closes l.
 func (s *Server) newPorch(l net.Listener) *porch {
 	tcp, ok := l.(*net.TCPListener)
-	if !ok || !s.QuickRoute || s.Pump != PumpAuto || s.TLSOnly {
+	if !ok || s.Pump != PumpAuto || !s.now().quick() {
 		return nil
 	}
 	p := &porch{server: s, loop: s.loops.pick(), guests: map[*guest]struct{}{}}
@@ -121,8 +121,8 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 	g := &guest{porch: p, addr: from.String()}
 	p.loop.Open(&g.socket, fd, g)
 	p.guests[g] = struct{}{}
-	g.timeout = p.loop.AfterFunc(s.limits.SniffTimeout, func() { g.silent(sniff.ErrSilent) })
-	if s.conns.Add(1) > int64(s.limits.connections) || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
+	g.timeout = p.loop.AfterFunc(s.limits().SniffTimeout, func() { g.silent(sniff.ErrSilent) })
+	if s.conns.Add(1) > int64(s.limits().connections) || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
 		g.passOn(nil)
 	}
 }
@@ -155,7 +155,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	r, rest := s.heads.read(b[:n])
-	if r == nil || !plainUpgrade(r) {
+	if r == nil || !plainUpgrade(r) || !s.now().quick() {
 		g.passOn(nil)
 		return
 	}

@@ -101,7 +101,8 @@ func (s *Server) decide(r *http.Request) *decision {
 	if refusal := checkUpgrade(r); refusal != nil {
 		return &decision{refusal: refusal}
 	}
-	route, err := s.Route(r)
+	rules := s.now()
+	route, err := rules.Route(r)
 	if err != nil {
 		return &decision{refusal: asRefusal(err)}
 	}
@@ -114,9 +115,9 @@ func (s *Server) decide(r *http.Request) *decision {
 	if route.Target == nil {
 		return &decision{route: route}
 	}
-	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
+	subprotocol, ok := chooseSubprotocol(r.Header, rules.Subprotocols)
 	if !ok {
-		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
+		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(rules.Subprotocols, ", ")
 		return &decision{refusal: &Refusal{Status: http.StatusBadRequest, Reason: reason}}
 	}
 	return &decision{subprotocol: subprotocol, route: route}
@@ -148,7 +149,7 @@ func (s *Server) admit(r *http.Request, d *decision) (release func()) {
 }
 
 func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
-	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol}
+	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol, asked: rememberAsked(r)}
 }
 
 // newSession is the stream session of an upgrade that has its slot.
@@ -159,7 +160,7 @@ func (s *Server) newSession(r *http.Request, d *decision, release func()) *sessi
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
-	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
+	conn, early, err := answer(w, r, session.id.subprotocol, s.limits().HeaderTimeout)
 	if err != nil {
 		s.left(session.id, conn, err)
 		session.release()
@@ -202,7 +203,7 @@ func (s *Server) modeFor(subprotocol string) mode {
 	switch {
 	case subprotocol == "base64":
 		return base64Mode
-	case s.Text:
+	case s.now().Text:
 		return textMode
 	}
 	return binaryMode

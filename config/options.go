@@ -160,6 +160,7 @@ func (c *Config) limits() []Option {
 		{"dial-timeout", "", "N", "10s", "seconds to connect to the target; 0: as long as the system tries", &c.DialTimeout},
 		{"end-timeout", "", "N", "30s", "seconds for a session's second end after its first; 0: as long as it takes", &c.EndTimeout},
 		{"drain-timeout", "", "N", "10s", "seconds that sessions have to end after SIGTERM before they are cut; 0: cut at once", &c.DrainTimeout},
+		{"on-reload", "", "WHAT", "keep", "live sessions that newly read rules refuse: keep; kill; or grace=5m, kill them after that", &c.OnReload},
 	}
 }
 

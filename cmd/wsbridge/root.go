@@ -32,12 +32,15 @@ func rootCommand(args, environ []string) *cobra.Command {
 	}
 	root.AddCommand(
 		checkCommand(environ),
+		configCommand(environ),
 		connectCommand(),
 		demoCommand(),
 		explainCommand(environ),
 		exportCommand(),
 		manCommand(),
+		reloadCommand(environ),
 		replayCommand(),
+		ticketCommand(),
 		versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
@@ -52,7 +55,8 @@ func rootCommand(args, environ []string) *cobra.Command {
 
 // bridgeCommand is wsbridge without a command: the bridge.
 func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
-	c, err := config.Parse(args, environ, commandNames(cmd))
+	reread := func() (*config.Config, error) { return config.Parse(args, environ, commandNames(cmd)) }
+	c, err := reread()
 	switch {
 	case err != nil:
 		return err
@@ -69,7 +73,7 @@ func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
 	if c.Daemon && ready == nil {
 		return statusError(daemonize(args, environ, cmd.ErrOrStderr()))
 	}
-	return serve(cmd.Context(), c, ready, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	return serve(cmd.Context(), c, reread, ready, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 func commandNames(root *cobra.Command) (names []string) {
@@ -112,12 +116,16 @@ func needShell(root *cobra.Command) {
 
 func manCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "man",
-		Short:             "Print the manual page, for man -l - or mandoc",
-		Args:              cobra.NoArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(cmd.OutOrStdout(), man.Page())
+		Use:       "man [1 | 5]",
+		Short:     "Print a manual page, for man -l - or mandoc; 5: the configuration file's",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"1", "5"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			page := man.Page()
+			if len(args) > 0 && args[0] == "5" {
+				page = man.FilePage()
+			}
+			_, err := io.WriteString(cmd.OutOrStdout(), page)
 			return err
 		},
 	}

@@ -16,12 +16,13 @@ import (
 )
 
 // serve runs the bridge that c describes until a signal, the end of ctx, or a
-// failure. ready is told when it listens.
-func serve(ctx context.Context, c *config.Config, ready *readiness, stdout, stderr io.Writer) error {
+// failure. ready is told when it listens; reread is for reloads.
+func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), ready *readiness, stdout, stderr io.Writer) error {
 	s, err := newService(ctx, c, stdout, stderr)
 	if err != nil {
 		return err
 	}
+	s.reread = reread
 	return s.run(ctx, ready, stderr)
 }
 
@@ -35,7 +36,7 @@ func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (
 	signals := make(chan os.Signal, 2) // the one that stops, the one that kills
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	defer s.reopenOnHangup()()
+	defer s.reloadOnHangup(ctx)()
 	defer s.serveAdmin()()
 	s.summary.print(stderr, s.config, s.log)
 	if err := ready.ready(); err != nil {
@@ -44,30 +45,31 @@ func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (
 	return s.serve(ctx, signals)
 }
 
-// reopenOnHangup opens the log file anew on every SIGHUP, until stop. Without
-// a log file a SIGHUP is the terminal's end, and ours.
-func (s *service) reopenOnHangup() (stop func()) {
-	if s.config.LogFile == "" && !s.config.Daemon {
+// reloadOnHangup reloads on every SIGHUP, until stop; several that come during
+// one reload are one.
+func (s *service) reloadOnHangup(ctx context.Context) (stop func()) {
+	if s.reread == nil || !s.reloadsOnHangup() {
 		return func() {}
 	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
-	go s.reopenLogs(hangups, done)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-hangups:
+				s.reload(ctx) // which says in the log what came of it
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	return func() {
 		signal.Stop(hangups)
-		close(done)
-	}
-}
-
-func (s *service) reopenLogs(hangups <-chan os.Signal, done <-chan struct{}) {
-	for {
-		select {
-		case <-hangups:
-			s.out.Reopen()
-		case <-done:
-			return
-		}
+		cancel()
+		<-ended
 	}
 }
 
