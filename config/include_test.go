@@ -116,6 +116,16 @@ routes:
 	}
 }
 
+// TestACredentialIsNoPath: none leads out of systemd's directory.
+func TestACredentialIsNoPath(t *testing.T) {
+	for _, name := range []string{"../secret", "..", ".", "/secret", `..\secret`, "a/../b"} {
+		_, err := parse(t, words("--config f.yaml 6080 h:1"), words("CREDENTIALS_DIRECTORY=cred"), map[string]string{
+			"f.yaml": "record: '${credential:" + name + "}'", "secret": "x", "cred/b": "x", "cred/a/b": "x",
+		})
+		usage(t, err, "f.yaml:1: record: ${credential:"+name+"}: a credential's name is no path", "have LoadCredential="+name+":/path in the systemd unit")
+	}
+}
+
 // TestEscapedSecrets: what is escaped for a file is read as it was.
 func TestEscapedSecrets(t *testing.T) {
 	for _, text := range []string{"", "$", "${", "$${", "$$${x}", "a${file:b}$", "$}{", "${$${", "}${"} {

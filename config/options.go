@@ -92,12 +92,12 @@ func (c *Config) wrapping() []Option {
 
 func (c *Config) policy() []Option {
 	return []Option{
-		{"token-plugin", "", "NAME", "", "find the target by a token: TokenFile, TokenFileName, BaseTokenAPI, JSONTokenApi, JWTTokenApi, TokenRedis, UnixDomainSocketDirectory, exec, http", &c.TokenPlugin},
+		{"token-plugin", "", "NAME", "", "find the target by a token: TokenFile, TokenFileName, BaseTokenAPI, JSONTokenApi, JWTTokenApi, Ticket, TokenRedis, UnixDomainSocketDirectory, exec, http", &c.TokenPlugin},
 		{"token-source", "", "ARG", "", "what the token plugin reads: a file, a directory, a URL, a server, a program", &c.TokenSource},
 		{"target-config", "", "F", "", "old form of --token-plugin TokenFile --token-source F", &c.TargetConfig},
 		{"host-token", "", "", "", "the token is the Host header's host", &c.HostToken},
-		{"token-from", "", "PLACE", "", "where the token is: query:NAME, path:PREFIX, cookie:NAME, header:NAME or host; may be repeated", &c.TokenFrom},
-		{"auth-plugin", "", "NAME", "", "let in only whom it knows: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, exec, http", &c.AuthPlugin},
+		{"token-from", "", "PLACE", "", "where the token is: query:NAME, path:PREFIX, cookie:NAME, header:NAME, subprotocol:PREFIX or host; may be repeated", &c.TokenFrom},
+		{"auth-plugin", "", "NAME", "", "let in only whom it knows: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, ForwardAuth, exec, http", &c.AuthPlugin},
 		{"auth-source", "", "ARG", "", "what the auth plugin goes by: user:password or an htpasswd file, origins, names, a program, a URL", &c.AuthSource},
 		{"web-auth", "", "", "", "with --web and --auth-plugin: guard the files too", &c.WebAuth},
 	}

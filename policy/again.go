@@ -8,7 +8,8 @@ import (
 
 // Again is Decide for a client that was let in before: would it be now? No guess
 // is counted, and no ticket spent. Whoever would have to be asked — a program, a
-// server — is not; neither does it matter that a token has expired meanwhile.
+// server — is not; neither does it matter that a token has expired meanwhile, or
+// is not known any more.
 // The error is a *Refusal.
 func (p *Policy) Again(r *http.Request) (Decision, error) {
 	known := Policy{Auth: p.Auth, Tokens: p.Tokens, From: p.From, Log: p.Log}
@@ -25,7 +26,7 @@ func (p *Policy) Again(r *http.Request) (Decision, error) {
 	if err == nil {
 		d, err = known.lookup(r.WithContext(ctx), user)
 	}
-	if err != nil && !errors.Is(err, errExpired) {
+	if err != nil && !errors.Is(err, errExpired) && !errors.Is(err, errMissing) {
 		return Decision{}, known.refusal(ctx, err)
 	}
 	return d, nil

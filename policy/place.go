@@ -24,7 +24,8 @@ type Place struct {
 //	header:NAME  the header's value; of Authorization what is behind "Bearer"
 //	subprotocol:PREFIX
 //	             what is behind PREFIX in the first offered subprotocol that
-//	             begins with it; Conceal takes it away; "subprotocol" alone is subprotocol:bearer.
+//	             begins with it; "subprotocol" alone is subprotocol:bearer. (with
+//	             the dot). Conceal takes it out of the offer.
 func ParsePlace(s string) (Place, error) {
 	kind, name, named := strings.Cut(s, ":")
 	switch kind {

@@ -140,6 +140,8 @@ func (p *Policy) authenticate(r *http.Request) (string, error) {
 	return user, err
 }
 
+var errMissing = forbidden("the token is missing")
+
 // maxToken is more than any JWT that passes through a request's head.
 const maxToken = 32 << 10
 
@@ -152,7 +154,7 @@ func (p *Policy) lookup(r *http.Request, user string) (d Decision, err error) {
 	token := p.token(r)
 	switch {
 	case token == "":
-		return d, forbidden("the token is missing")
+		return d, errMissing
 	case len(token) > maxToken:
 		return d, ErrNotFound
 	}

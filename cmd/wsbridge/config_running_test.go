@@ -41,7 +41,17 @@ func (e *running) start(name string, x example) {
 	if name != "unix-sockets.yaml" && name != "wrapped-program.yaml" {
 		args = append(args, "--listen", "127.0.0.1:0")
 	}
+	e.check(args, x.env)
 	e.run(args, x.env)
+}
+
+// check has the program look at the same without starting it.
+func (e *running) check(args, env []string) {
+	cmd := exec.Command("wsbridge", slices.Concat([]string{"config", "check"}, args)...)
+	cmd.Dir, cmd.Env = e.dir, slices.Concat(os.Environ(), env, []string{"GORACE=" + quickExit})
+	if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "ok: ") {
+		e.t.Errorf("config check: %v\n%s", err, out)
+	}
 }
 
 // run starts the program. At the end of the test it stops on SIGTERM with

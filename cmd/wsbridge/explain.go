@@ -121,6 +121,8 @@ func (q question) addHeaders(r *http.Request, places []policy.Place) error {
 		r.AddCookie(&http.Cookie{Name: name, Value: q.token})
 	case "header":
 		r.Header.Set(name, q.token)
+	case "subprotocol":
+		r.Header.Add("Sec-WebSocket-Protocol", name+q.token)
 	}
 	return nil
 }
@@ -173,6 +175,9 @@ func newDecision(c *config.Config, stderr io.Writer) (*service, error) {
 	if err := s.current.openTarget(); err != nil {
 		s.close()
 		return nil, startError(err)
+	}
+	if tickets := s.current.tickets(); tickets != nil {
+		tickets.Peek = true
 	}
 	s.server = s.newServer(io.Discard)
 	return s, nil

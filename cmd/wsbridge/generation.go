@@ -52,7 +52,15 @@ func (s *service) newGeneration(c *config.Config) (*generation, error) {
 			return nil, err
 		}
 	}
+	g.inherit(s.current)
 	return g, nil
+}
+
+// inherit takes over what the generation before g remembers; nil: there is none.
+func (g *generation) inherit(old *generation) {
+	if tickets := g.tickets(); tickets != nil && old != nil {
+		tickets.Inherit(old.policy.Tokens)
+	}
 }
 
 // bareGeneration has opened nothing.
@@ -175,7 +183,7 @@ func (g *generation) openWeb() error {
 		}
 		g.files, plain = files, files
 	}
-	g.rules.Handler = g.withConsole(g.router.plain(plain))
+	g.rules.Handler = g.withExchange(g.withConsole(g.router.plain(plain)))
 	if g.config.WebAuth {
 		g.rules.Handler = g.policy.Guard(g.rules.Handler)
 	}

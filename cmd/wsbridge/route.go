@@ -15,6 +15,7 @@ import (
 	"github.com/wsbridge/wsbridge/record"
 	"github.com/wsbridge/wsbridge/route"
 	"github.com/wsbridge/wsbridge/target"
+	"github.com/wsbridge/wsbridge/ticket"
 )
 
 // router says where an upgrade goes: who may enter, then by the table of
@@ -37,6 +38,7 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 		guard = r.policy
 	}
 	decision, err := guard.Decide(request)
+	r.policy.Conceal(request)
 	switch {
 	case err != nil:
 		return bridge.Route{}, asBridgeRefusal(err)
@@ -219,6 +221,9 @@ func (g *generation) openPolicy() (err error) {
 
 func (g *generation) openPlaces() error {
 	places := g.config.TokenFrom
+	if _, ok := g.policy.Tokens.(*policy.Tickets); ok && len(places) == 0 {
+		places = []string{"query", "cookie:" + ticket.DefaultCookie}
+	}
 	if g.config.HostToken {
 		places = []string{"host"}
 	}
