@@ -89,22 +89,23 @@ type Admin struct {
 	// slog.Default.
 	Log *slog.Logger
 
-	once     sync.Once
-	token    atomic.Pointer[string]
-	started  time.Time
-	dial     prometheus.Histogram
-	reasons  reasons
-	registry *prometheus.Registry
-	health   health
-	latest   latest
-	warn     rate.Sometimes // of strangers, who else could fill the log
+	once      sync.Once
+	token     atomic.Pointer[string]
+	started   time.Time
+	dial      prometheus.Histogram
+	handshake *prometheus.HistogramVec
+	reasons   reasons
+	registry  *prometheus.Registry
+	health    health
+	latest    latest
+	warn      rate.Sometimes // of strangers, who else could fill the log
 }
 
 // start makes what all requests share.
 func (a *Admin) start() {
 	a.started = time.Now()
 	a.token.CompareAndSwap(nil, &a.Token)
-	a.dial = newDial()
+	a.dial, a.handshake = newDial(), newHandshake()
 	a.registry = a.newRegistry()
 	a.warn = rate.Sometimes{Interval: time.Second}
 }

@@ -29,7 +29,8 @@ type exchange struct {
 }
 
 // visit answers the handshake for a client that the service has admitted.
-func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, release func()) {
+func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, release func()) {
+	route := d.route
 	visit, err := route.Service.Admit(r)
 	if err != nil {
 		release()
@@ -44,6 +45,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 		release()
 		return
 	}
+	s.greeted("upgrade", d.began)
 	conn = s.tap(conn, clientGlyphs)
 	x.client = conn
 	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))

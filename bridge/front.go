@@ -83,12 +83,14 @@ func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
 	secure := tls.Server(&transport{Conn: conn, pool: &s.buffers}, config)
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits().HeaderTimeout)
 	defer cancel()
+	began := time.Now()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		s.counters.add("tls handshake failed")
 		s.log().Warn("tls handshake failed", "client", conn.RemoteAddr().String(), "err", err)
 		lingerClose(conn)
 		return nil
 	}
+	s.greeted("tls", began)
 	return secure
 }
 

@@ -50,6 +50,9 @@ type Server struct {
 	Pump Pump
 	// Dialled, when set, is told how long a target took to be reached.
 	Dialled func(time.Duration)
+	// Greeted, when set, is told how long a phase of the way to a session took:
+	// "tls", or "upgrade" from the request to the 101.
+	Greeted func(phase string, took time.Duration)
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 
@@ -216,6 +219,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.loops.close()
 	s.pipes.close()
 	return err
+}
+
+func (s *Server) greeted(phase string, since time.Time) {
+	if s.Greeted != nil {
+		s.Greeted(phase, time.Since(since))
+	}
 }
 
 func (s *Server) log() *slog.Logger {

@@ -82,7 +82,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	case d.route.Relay != nil:
 		s.relay(w, r, d.route, release)
 	case d.route.Service != nil:
-		s.visit(w, r, d.route, release)
+		s.visit(w, r, d, release)
 	default:
 		s.begin(w, r, s.newSession(r, d, release))
 	}
@@ -93,11 +93,19 @@ type decision struct {
 	subprotocol string // of a stream session; services and relays choose their own
 	route       Route
 	refusal     *Refusal // nil: go ahead
+	began       time.Time
 }
 
 // decide is everything that can say no before the handshake is answered, but
 // for slots and for what the target says of it.
 func (s *Server) decide(r *http.Request) *decision {
+	began := time.Now()
+	d := s.rule(r)
+	d.began = began
+	return d
+}
+
+func (s *Server) rule(r *http.Request) *decision {
 	if refusal := checkUpgrade(r); refusal != nil {
 		return &decision{refusal: refusal}
 	}
@@ -154,7 +162,7 @@ func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
 
 // newSession is the stream session of an upgrade that has its slot.
 func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
-	return &session{server: s, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
+	return &session{server: s, start: d.began, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
@@ -180,6 +188,7 @@ func (s *Server) left(id clientID, conn net.Conn, err error) {
 
 // prepare is after the 101; early is what came with the handshake.
 func (s *Server) prepare(session *session, early []byte) {
+	s.greeted("upgrade", session.start)
 	session.early = early
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)

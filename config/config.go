@@ -104,6 +104,7 @@ type Config struct {
 	Admin          string // [addr:]port or unix:/path; empty: none
 	AdminTokenFile string
 	AdminNames     []string
+	ReadyDial      bool
 
 	Verbose   bool
 	Traffic   bool

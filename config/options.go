@@ -169,6 +169,7 @@ func (c *Config) administration() []Option {
 		{"admin", "", "ADDR", "", "serve metrics, health, the live sessions and a status page on ADDR: [addr:]port, a port alone is one of 127.0.0.1, or unix:/path", &c.Admin},
 		{"admin-token-file", "", "F", "", "with --admin: who shows what is in the first line of F may enter; needed where strangers can come", &c.AdminTokenFile},
 		{"admin-name", "", "NAMES", "", "with --admin: host names that it is called by besides localhost, a list with commas; may be repeated", &c.AdminNames},
+		{"ready-dial", "", "", "", "/readyz fails, too, while a target cannot be reached", &c.ReadyDial},
 	}
 }
 

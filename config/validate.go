@@ -89,6 +89,7 @@ func (c *Config) checkCompanions() error {
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
 		{"--admin-token-file", c.AdminTokenFile != "", "--admin", c.Admin != ""},
 		{"--admin-name", len(c.AdminNames) > 0, "--admin", c.Admin != ""},
+		{"--ready-dial", c.ReadyDial, "--admin", c.Admin != ""},
 		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
 	} {
 		if pair.set && !pair.there {

@@ -45,8 +45,11 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 		a.Recordings = recordingsOf(c)
 	}
 	a.Reload = s.reloadForAdmin
+	if c.ReadyDial {
+		a.Ready = s.reachable
+	}
 	s.admin, s.adminListener = a, l
-	s.server.Dialled = a.ObserveDial
+	s.server.Dialled, s.server.Greeted = a.ObserveDial, a.ObserveHandshake
 	s.summary.admin = l.Addr().String()
 	return nil
 }
@@ -57,6 +60,25 @@ func (s *service) reloadForAdmin(ctx context.Context) (admin.Reloaded, error) {
 		return admin.Reloaded{}, errors.New(oneLine(err))
 	}
 	return admin.Reloaded{Sessions: r.Sessions, Refused: r.Refused, Kept: r.Kept}, nil
+}
+
+// reachable tells of a target that cannot be reached, of those that are known
+// without a client.
+func (s *service) reachable(ctx context.Context) error {
+	s.reloading.Lock()
+	table := s.current.router.table
+	s.reloading.Unlock()
+	for _, d := range table.All() {
+		if d.target == nil {
+			continue
+		}
+		conn, err := d.target.Dial(ctx)
+		if err != nil {
+			return fmt.Errorf("target %s: %w", d.target, err)
+		}
+		conn.Close()
+	}
+	return nil
 }
 
 // adminListener listens on loopback where only a port is named.

@@ -45,23 +45,20 @@ func tryConfig(c *config.Config, stderr io.Writer) (string, error) {
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
-	for _, step := range []struct {
-		option string
-		check  func() error
-	}{
-		{"cert", s.current.loadTLS},
-		{"web", s.current.openWeb},
-		{"listen", func() error { return checkListen(c) }},
-		{"unix-listen-mode", func() error { _, err := listen.ParseMode(c.UnixListenMode); return err }},
-		{"unix-listen", func() error { return checkFolder(c.UnixListen) }},
-		{"admin", func() error { return checkAdmin(c) }},
-		{"hub-engine", func() error { return checkEngine(c.HubEngine) }},
-		{"record", func() error { return checkFolder(c.Record) }},
-		{"pid-file", func() error { return checkFolder(c.PIDFile) }},
-		{"log-file", func() error { return checkFolder(c.LogFile) }},
-		{"syslog", func() error { return checkSyslog(c.Syslog) }},
-	} {
-		if err := step.check(); err != nil {
+	steps := append(s.current.steps()[1:], // newDecision has done the first
+		[]step{
+			{"listen", func() error { return checkListen(c) }},
+			{"unix-listen-mode", func() error { _, err := listen.ParseMode(c.UnixListenMode); return err }},
+			{"unix-listen", func() error { return checkFolder(c.UnixListen) }},
+			{"admin", func() error { return checkAdmin(c) }},
+			{"hub-engine", func() error { return checkEngine(c.HubEngine) }},
+			{"record", func() error { return checkFolder(c.Record) }},
+			{"pid-file", func() error { return checkFolder(c.PIDFile) }},
+			{"log-file", func() error { return checkFolder(c.LogFile) }},
+			{"syslog", func() error { return checkSyslog(c.Syslog) }},
+		}...)
+	for _, step := range steps {
+		if err := step.do(); err != nil {
 			return "", about(step.option, err)
 		}
 	}

@@ -46,14 +46,24 @@ type generation struct {
 // newGeneration opens all that c asks for, or nothing. The caller closes it.
 func (s *service) newGeneration(c *config.Config) (*generation, error) {
 	g := s.bareGeneration(c)
-	for _, step := range []func() error{g.openTarget, g.loadTLS, g.openWeb} {
-		if err := step(); err != nil {
+	for _, step := range g.steps() {
+		if err := step.do(); err != nil {
 			g.close()
-			return nil, err
+			return nil, c.Located(err)
 		}
 	}
 	g.inherit(s.current)
 	return g, nil
+}
+
+// step is a part of what is opened, and the option that it is about.
+type step struct {
+	option string
+	do     func() error
+}
+
+func (g *generation) steps() []step {
+	return []step{{"target", g.openTarget}, {"cert", g.loadTLS}, {"web", g.openWeb}}
 }
 
 // inherit takes over what the generation before g remembers; nil: there is none.
