@@ -8,7 +8,6 @@ import (
 	"github.com/wsbridge/wsbridge/access"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
-	"github.com/wsbridge/wsbridge/listen"
 )
 
 // quotas count over all generations: a reload forgets nobody.
@@ -119,7 +118,6 @@ func (g *generation) openOrigins() (err error) {
 		return wrongOption("origin", err)
 	}
 	g.gate.Origins.Log = g.log
-	g.gate.Origins.Host = func(r *http.Request) string { return listen.OriginOf(r).Host }
 	return nil
 }
 

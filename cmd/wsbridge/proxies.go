@@ -53,6 +53,9 @@ func (g *generation) openProxies() error {
 		if note != "" {
 			g.log.Warn("a trusted proxy is not understood", "proxy", r.RemoteAddr, "err", note)
 		}
+		if identified != r { // a copy: routes and reviews go by the name the client used
+			identified.Host = listen.OriginOf(identified).Host
+		}
 		return identified
 	}
 	return nil

@@ -12,6 +12,7 @@ import (
 	"github.com/wsbridge/wsbridge/access"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/record"
 	"github.com/wsbridge/wsbridge/route"
@@ -271,6 +272,12 @@ func (g *generation) openPolicy() (err error) {
 	if c.AuthPlugin != "" {
 		if g.policy.Auth, err = policy.OpenAuth(c.AuthPlugin, c.AuthSource, g.log); err != nil {
 			return &config.UsageError{Msg: "--auth-plugin: " + err.Error()}
+		}
+	}
+	if asked, ok := g.policy.Auth.(*policy.ForwardAuth); ok {
+		asked.Origin = func(r *http.Request) (proto, host string) {
+			o := listen.OriginOf(r)
+			return o.Proto, o.Host
 		}
 	}
 	return g.openPlaces()
