@@ -31,6 +31,7 @@ type gate struct {
 	expect    *access.Expect
 	allowance access.Allowance
 	limits    bool   // allowance has any
+	counts    bool   // sessions have to be counted
 	agreed    func() // puts the limits in force that outlive a generation
 }
 
@@ -80,6 +81,7 @@ func (gt *gate) setLimits(c *config.Config, q *quotas) error {
 		return err
 	}
 	gt.allowance.PerSession = bandwidth[0]
+	gt.counts = rates != [2]access.Rate{} || c.MaxSessionsPerUser+c.MaxSessionsPerTarget > 0
 	gt.limits = gt.allowance.MaxBytes+bandwidth[0]+bandwidth[1]+bandwidth[2] > 0 || c.SessionTime > 0
 	gt.agreed = func() {
 		q.rate.Limit(rates[0])
@@ -130,8 +132,11 @@ func (g *generation) admits(client net.Addr) (reason string, ok bool) {
 	return g.gate.Clients.Admits(access.Address(client.String()))
 }
 
-// begin counts a session that all else has agreed to.
+// begin counts a session that all else has agreed to; nil: there is no need.
 func (gt *gate) begin(r *http.Request, user, target string) func() (func(), error) {
+	if !gt.counts {
+		return nil
+	}
 	client := access.Address(r.RemoteAddr)
 	return func() (func(), error) {
 		release, err := gt.Begin(client, user, target)
