@@ -96,6 +96,7 @@ type Config struct {
 	DialTimeout      time.Duration
 	EndTimeout       time.Duration
 	DrainTimeout     time.Duration
+	UpgradeTimeout   time.Duration
 
 	Admin          string // [addr:]port or unix:/path; empty: none
 	AdminTokenFile string

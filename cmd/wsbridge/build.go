@@ -42,6 +42,8 @@ const logPatience = 3 * time.Second
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
 	config        *config.Config
+	startup       *startup
+	upgrade       *upgrader // nil: there can be none
 	out           *logs.Output
 	log           *slog.Logger
 	pid           *pidFile
@@ -57,18 +59,21 @@ type service struct {
 	files         io.Closer
 	admin         *admin.Admin // nil: none
 	adminListener net.Listener
+	stopAdmin     func()
+	stopWatchdog  func()
 	ended         chan struct{} // a session has ended
 	busy          time.Time     // when somebody was last seen connected
 	summary       summary
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
-func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer) (*service, error) {
+func newService(ctx context.Context, c *config.Config, l *startup, stdout, stderr io.Writer) (*service, error) {
 	out, err := openLog(c, stderr)
 	if err != nil {
 		return nil, err
 	}
 	s := newBareService(c, out)
+	s.startup = l
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -81,7 +86,7 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 
 // newBareService has opened nothing but its log.
 func newBareService(c *config.Config, out *logs.Output) *service {
-	return &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
+	return &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
 }
 
 // build opens the target's side, then TLS and files, then listeners, and starts
@@ -98,6 +103,7 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 			return startError(err)
 		}
 	}
+	s.closeRest()
 	return startError(s.startProgram(ctx, stdout))
 }
 
@@ -222,7 +228,7 @@ func (s *service) openWeb() error {
 func (s *service) listen(ctx context.Context) error {
 	c := s.config
 	for _, text := range c.Listen {
-		if err := s.listenTCP(ctx, text); err != nil {
+		if err := s.listenAt(ctx, text); err != nil {
 			return err
 		}
 	}
@@ -241,6 +247,13 @@ func (s *service) listen(ctx context.Context) error {
 	return nil
 }
 
+func (s *service) listenAt(ctx context.Context, text string) error {
+	if name, ok := config.SystemdSocket(text); ok {
+		return s.openSystemd(name)
+	}
+	return s.listenTCP(ctx, text)
+}
+
 func (s *service) listenTCP(ctx context.Context, text string) error {
 	address, err := listen.Parse(text)
 	if err != nil {
@@ -250,7 +263,7 @@ func (s *service) listenTCP(ctx context.Context, text string) error {
 		return &config.UsageError{Msg: fmt.Sprintf("--port-offset: port %d is not in the range 1 to %d", address.Port, maxPort)}
 	}
 	address.PreferIPv6 = s.config.PreferIPv6
-	l, err := address.Listen(ctx)
+	l, err := s.startup.sockets.TCP(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -266,7 +279,7 @@ func (s *service) listenUnix(ctx context.Context) error {
 	if err != nil {
 		return &config.UsageError{Msg: "--unix-listen-mode: " + err.Error()}
 	}
-	l, err := listen.Unix{Path: s.config.UnixListen, Mode: mode}.Listen(ctx)
+	l, err := s.startup.sockets.Unix(ctx, listen.Unix{Path: s.config.UnixListen, Mode: mode})
 	if err != nil {
 		return err
 	}

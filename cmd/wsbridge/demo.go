@@ -113,7 +113,7 @@ func demoService(front net.Listener, hall net.Addr, stderr io.Writer) (*service,
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: c, out: out, log: out.Logger(), listeners: []net.Listener{front}}
+	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), listeners: []net.Listener{front}}
 	to := target.TCP{Address: hall.String()}
 	s.server = &bridge.Server{
 		Route:   routeTo(to),

@@ -51,7 +51,12 @@ func rootCommand(args, environ []string) *cobra.Command {
 }
 
 // bridgeCommand is wsbridge without a command: the bridge.
-func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
+func bridgeCommand(cmd *cobra.Command, args, environ []string) (err error) {
+	l, err := newStartup(args, environ)
+	if err != nil {
+		return err
+	}
+	defer func() { l.predecessor.refuse(err) }()
 	c, err := config.Parse(args, environ, commandNames(cmd))
 	switch {
 	case err != nil:
@@ -62,14 +67,10 @@ func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
 		printVersion(cmd.OutOrStdout())
 		return nil
 	}
-	ready, err := newReadiness(environ)
-	if err != nil {
-		return err
-	}
-	if c.Daemon && ready == nil {
+	if c.Daemon && l.front() {
 		return statusError(daemonize(args, environ, cmd.ErrOrStderr()))
 	}
-	return serve(cmd.Context(), c, ready, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	return serve(cmd.Context(), c, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 func commandNames(root *cobra.Command) (names []string) {
