@@ -61,7 +61,6 @@ left-out:
 bench: ## the tables of bench/RESULTS.md
 	go run ./bench -o bench/RESULTS.md
 
-man: ## write man/wsbridge.1 anew from the option table
+man: ## write man/wsbridge.1 and .5 anew from the option table
 	mkdir -p bin
-	go run ./cmd/wsbridge man >bin/wsbridge.1
-	mv bin/wsbridge.1 man/wsbridge.1
+	for n in 1 5; do go run ./cmd/wsbridge man $$n >bin/wsbridge.$$n && mv bin/wsbridge.$$n man/wsbridge.$$n || exit; done

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -69,7 +70,7 @@ type Admin struct {
 	Bridge  Bridge
 	Version string
 	// Token has to be shown for everything but health. "": nobody is asked,
-	// and Serve takes loopback and unix sockets only.
+	// and Serve takes loopback and unix sockets only. SetToken changes it later.
 	Token string
 	// Names are host names that it is called by besides localhost: those of a
 	// proxy in front. They matter where there is no token.
@@ -81,24 +82,30 @@ type Admin struct {
 	Hubs func() []Hub
 	// Recordings are for the replay page; see pages.Options. Nil: none.
 	Recordings fs.FS
+	// Reload reads the bridge's configuration anew, for POST /reload; the error
+	// is for the person who asks. Nil: it cannot.
+	Reload func(context.Context) (Reloaded, error)
 	// Log is told who ends sessions and that tokens are wrong; nil:
 	// slog.Default.
 	Log *slog.Logger
 
-	once     sync.Once
-	started  time.Time
-	dial     prometheus.Histogram
-	reasons  reasons
-	registry *prometheus.Registry
-	health   health
-	latest   latest
-	warn     rate.Sometimes // of strangers, who else could fill the log
+	once      sync.Once
+	token     atomic.Pointer[string]
+	started   time.Time
+	dial      prometheus.Histogram
+	handshake *prometheus.HistogramVec
+	reasons   reasons
+	registry  *prometheus.Registry
+	health    health
+	latest    latest
+	warn      rate.Sometimes // of strangers, who else could fill the log
 }
 
 // start makes what all requests share.
 func (a *Admin) start() {
 	a.started = time.Now()
-	a.dial = newDial()
+	a.token.CompareAndSwap(nil, &a.Token)
+	a.dial, a.handshake = newDial(), newHandshake()
 	a.registry = a.newRegistry()
 	a.warn = rate.Sometimes{Interval: time.Second}
 }
@@ -112,6 +119,7 @@ func (a *Admin) Handler() http.Handler {
 	mux.HandleFunc("GET "+readyPath, a.ready)
 	mux.HandleFunc("GET /sessions", a.sessions)
 	mux.HandleFunc("POST "+loginPath, a.login)
+	mux.HandleFunc("POST /reload", a.reload)
 	mux.Handle("GET /debug/pprof/", profiles())
 	mux.Handle("/", pages.New(pages.Options{Feed: feed{a}, Recordings: a.Recordings}))
 	return a.guarded(mux)

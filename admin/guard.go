@@ -22,7 +22,7 @@ func (a *Admin) guarded(next http.Handler) http.Handler {
 		}
 		who := a.visitor(r)
 		switch {
-		case a.Token == "" && !a.called(r):
+		case a.secret() == "" && !a.called(r):
 			say(w, http.StatusForbidden, fmt.Sprintf("not known by the name of %q: say localhost, or configure the name", r.Host))
 		case who != program && foreign(r, who):
 			say(w, http.StatusForbidden, "another site's page asks for this")

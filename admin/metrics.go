@@ -4,6 +4,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -28,6 +29,21 @@ func (a *Admin) ObserveDial(d time.Duration) {
 	a.dial.Observe(d.Seconds())
 }
 
+// newHandshake counts the times that clients took to become sessions.
+func newHandshake() *prometheus.HistogramVec {
+	return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		Name: "wsbridge_handshake_seconds", Help: "Time of a handshake, by phase: tls, or upgrade from the request to the 101.",
+		Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10},
+	}, []string{"phase"})
+}
+
+// ObserveHandshake counts the time of a handshake's phase, of which there are
+// few. It is for any goroutine.
+func (a *Admin) ObserveHandshake(phase string, d time.Duration) {
+	a.once.Do(a.start)
+	a.handshake.WithLabelValues(phase).Observe(d.Seconds())
+}
+
 // newRegistry has all metrics there are.
 func (a *Admin) newRegistry() *prometheus.Registry {
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
@@ -37,7 +53,7 @@ func (a *Admin) newRegistry() *prometheus.Registry {
 	build.Set(1)
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		newNumbers(a.Bridge, &a.reasons), a.dial, build,
+		newNumbers(a.Bridge, &a.reasons), a.dial, a.handshake, build,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 	)
 	if a.Hubs != nil {
@@ -58,7 +74,7 @@ type numbers struct {
 	bridge  Bridge
 	reasons *reasons
 
-	active, draining, memory         *prometheus.Desc
+	active, draining, memory, rtt    *prometheus.Desc
 	sessions, bytes, refused, closed *prometheus.Desc
 }
 
@@ -71,6 +87,7 @@ func newNumbers(bridge Bridge, r *reasons) *numbers {
 		active:   desc("sessions_active", "Sessions that live now."),
 		draining: desc("draining", "1: no new session is accepted any more."),
 		memory:   desc("memory_bytes", "Memory that the process holds of the system's."),
+		rtt:      desc("rtt_seconds", "Round trip to clients, of the given share of live sessions at most.", "share"),
 		sessions: desc("sessions_total", "Sessions that were begun."),
 		bytes:    desc("bytes_total", "Payload carried, by direction.", "direction"),
 		refused:  desc("refused_total", "Refusals, by reason.", "reason"),
@@ -80,7 +97,7 @@ func newNumbers(bridge Bridge, r *reasons) *numbers {
 
 // Describe implements prometheus.Collector.
 func (n *numbers) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{n.active, n.draining, n.memory, n.sessions, n.bytes, n.refused, n.closed} {
+	for _, d := range []*prometheus.Desc{n.active, n.draining, n.memory, n.rtt, n.sessions, n.bytes, n.refused, n.closed} {
 		to <- d
 	}
 }
@@ -94,7 +111,11 @@ func (n *numbers) Collect(to chan<- prometheus.Metric) {
 	counter := func(d *prometheus.Desc, v int64, labels ...string) {
 		to <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
 	}
-	gauge(n.active, float64(len(n.bridge.Sessions())))
+	live := n.bridge.Sessions()
+	gauge(n.active, float64(len(live)))
+	for share, rtt := range roundTrips(live) {
+		to <- prometheus.MustNewConstMetric(n.rtt, prometheus.GaugeValue, rtt.Seconds(), share)
+	}
 	gauge(n.draining, oneIf(n.bridge.Draining()))
 	gauge(n.memory, float64(memory()))
 	counter(n.sessions, totals.Sessions)
@@ -106,6 +127,25 @@ func (n *numbers) Collect(to chan<- prometheus.Metric) {
 	for how, count := range endings(totals.Closed) {
 		counter(n.closed, count, how.code, how.who)
 	}
+}
+
+// roundTrips are the times within which half of the sessions, nine of ten and 99
+// of 100 are reached; none where no time is known.
+func roundTrips(live []Session) map[string]time.Duration {
+	var all []time.Duration
+	for _, s := range live {
+		if s.RTT > 0 {
+			all = append(all, s.RTT)
+		}
+	}
+	slices.Sort(all)
+	at := map[string]time.Duration{}
+	for share, percent := range map[string]int{"0.5": 50, "0.9": 90, "0.99": 99} {
+		if len(all) > 0 {
+			at[share] = all[(len(all)-1)*percent/100]
+		}
+	}
+	return at
 }
 
 func oneIf(yes bool) float64 {

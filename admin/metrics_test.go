@@ -69,6 +69,9 @@ func TestMetricsAreWhatTheBridgeDid(t *testing.T) {
 		}
 	}
 	want := map[string]float64{
+		"wsbridge_rtt_seconds share=0.5":                  0.008,
+		"wsbridge_rtt_seconds share=0.9":                  0.008,
+		"wsbridge_rtt_seconds share=0.99":                 0.008,
 		"wsbridge_sessions_active":                        2,
 		"wsbridge_sessions_total":                         4,
 		"wsbridge_draining":                               0,

@@ -24,11 +24,13 @@ const (
 
 // Check says why it may not be served at address: no token where strangers can
 // come, or one that can be guessed.
-func (a *Admin) Check(address net.Addr) error {
+func (a *Admin) Check(address net.Addr) error { return checkToken(a.secret(), address) }
+
+func checkToken(token string, address net.Addr) error {
 	switch {
-	case a.Token == "" && !private(address):
+	case token == "" && !private(address):
 		return fmt.Errorf("the administrator's side at %s could be reached by strangers: set a token, or listen on 127.0.0.1 or a unix socket", address)
-	case a.Token != "" && len(a.Token) < minToken:
+	case token != "" && len(token) < minToken:
 		return fmt.Errorf("the administrator's token is too short: take %d characters or more, from openssl rand -hex 32 say", minToken)
 	}
 	return nil

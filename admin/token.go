@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"fmt"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
@@ -15,6 +16,24 @@ const (
 	cookieName  = "wsbridge_admin"
 	cookieHours = 12
 )
+
+// secret is the token in force; "": none is asked for.
+func (a *Admin) secret() string {
+	if token := a.token.Load(); token != nil {
+		return *token
+	}
+	return a.Token
+}
+
+// SetToken puts another token in force, which is Check-ed for the address that
+// is served. Cookies die with the old one.
+func (a *Admin) SetToken(token string, at net.Addr) error {
+	if err := checkToken(token, at); err != nil {
+		return err
+	}
+	a.token.Store(&token)
+	return nil
+}
 
 // visitor is who asks.
 type visitor uint8
@@ -28,7 +47,7 @@ const (
 
 // visitor tells by what r brings.
 func (a *Admin) visitor(r *http.Request) visitor {
-	if a.Token == "" {
+	if a.secret() == "" {
 		return anybody
 	}
 	scheme, token, _ := strings.Cut(r.Header.Get("Authorization"), " ")
@@ -45,7 +64,7 @@ func (a *Admin) visitor(r *http.Request) visitor {
 
 // isToken compares in constant time; the hashes hide the length too.
 func (a *Admin) isToken(token string) bool {
-	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.Token))
+	got, want := sha256.Sum256([]byte(token)), sha256.Sum256([]byte(a.secret()))
 	return subtle.ConstantTimeCompare(got[:], want[:]) == 1
 }
 
@@ -53,7 +72,7 @@ func (a *Admin) isToken(token string) bool {
 // token could be had from, and dies with the token.
 func (a *Admin) cookie(until time.Time) string {
 	end := strconv.FormatInt(until.Unix(), 10)
-	mac := hmac.New(sha256.New, []byte(a.Token))
+	mac := hmac.New(sha256.New, []byte(a.secret()))
 	mac.Write([]byte("wsbridge administrator until " + end))
 	return fmt.Sprintf("%s.%x", end, mac.Sum(nil))
 }

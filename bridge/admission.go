@@ -12,17 +12,17 @@ import (
 // sessions are the live ones: how many there may be, and who must be told when
 // the bridge goes down.
 type sessions struct {
-	max, maxPerIP int
-	ended         func() // called after every one; may be nil
+	ended func() // called after every one; may be nil
 
-	mu     sync.Mutex
-	live   map[live]uint64 // and its number
-	last   uint64          // number given
-	taken  int             // slots: live sessions and handshakes being answered
-	perIP  map[string]int  // slots by client address; only counted when limited
-	closed bool            // no more are admitted
-	late   func(live)      // what the live were told last, for those that start later
-	idle   chan struct{}   // closed when, after close, the last slot is given back
+	mu            sync.Mutex
+	max, maxPerIP int             // 0: no limit
+	live          map[live]uint64 // and its number
+	last          uint64          // number given
+	taken         int             // slots: live sessions and handshakes being answered
+	perIP         map[string]int  // slots by client address
+	closed        bool            // no more are admitted
+	late          func(live)      // what the live were told last, for those that start later
+	idle          chan struct{}   // closed when, after close, the last slot is given back
 }
 
 // live is a session of any kind. stop ends it well, cut at once; both return
@@ -30,11 +30,19 @@ type sessions struct {
 type live interface {
 	stop(why ending)
 	cut()
+	who() clientID
 	info() SessionInfo // without its ID
 }
 
-func newSessions(max, maxPerIP int) *sessions {
-	return &sessions{max: max, maxPerIP: maxPerIP, live: map[live]uint64{}, perIP: map[string]int{}, idle: make(chan struct{})}
+func newSessions() *sessions {
+	return &sessions{live: map[live]uint64{}, perIP: map[string]int{}, idle: make(chan struct{})}
+}
+
+// limit is for who comes from now on.
+func (ss *sessions) limit(max, maxPerIP int) {
+	ss.mu.Lock()
+	defer ss.mu.Unlock()
+	ss.max, ss.maxPerIP = max, maxPerIP
 }
 
 // admit takes a slot for a client; release gives it back. Clients of a unix
@@ -49,15 +57,13 @@ func (ss *sessions) admit(remote string) (release func(), refusal *Refusal) {
 	switch {
 	case ss.closed:
 		return busy(endShutdown.reason)
-	case ss.taken >= ss.max:
+	case ss.max > 0 && ss.taken >= ss.max:
 		return busy("too many sessions")
 	case ss.maxPerIP > 0 && ip != "" && ss.perIP[ip] >= ss.maxPerIP:
 		return busy("too many sessions from your address")
 	}
 	ss.taken++
-	if ss.maxPerIP > 0 {
-		ss.perIP[ip]++
-	}
+	ss.perIP[ip]++
 	return func() { ss.release(ip) }, nil
 }
 
@@ -65,10 +71,8 @@ func (ss *sessions) release(ip string) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	ss.taken--
-	if ss.maxPerIP > 0 {
-		if ss.perIP[ip]--; ss.perIP[ip] == 0 {
-			delete(ss.perIP, ip)
-		}
+	if ss.perIP[ip]--; ss.perIP[ip] == 0 {
+		delete(ss.perIP, ip)
 	}
 	if ss.closed && ss.taken == 0 {
 		close(ss.idle)

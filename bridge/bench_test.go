@@ -31,7 +31,7 @@ func BenchmarkConnect(b *testing.B) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	s := &Server{Route: to(dialTo{targets.Addr()}), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	s := &Server{Rules: Rules{Route: to(dialTo{targets.Addr()})}, Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
 	go s.Serve(l)
 	defer s.Shutdown(b.Context())
 	hello := []byte(request() + masked(2, true, "x") + masked(8, true, "\x03\xe8"))

@@ -104,11 +104,10 @@ func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {
 	t.Cleanup(func() { targets.Close() })
 	r := &rig{t: t, addr: listener.Addr().String(), target: targets, log: &logBuffer{}}
 	r.server = &Server{
-		Route: to(targetAt(targets.Addr())),
+		// With QuickRoute a loop receives connections too.
+		Rules: Rules{Route: to(targetAt(targets.Addr())), QuickRoute: pump == PumpAuto},
 		Pump:  pump,
-		// With it a loop receives connections too.
-		QuickRoute: pump == PumpAuto,
-		Log:        slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+		Log:   slog.New(slog.NewTextHandler(r.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 	if set != nil {
 		set(r.server)

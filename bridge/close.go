@@ -44,6 +44,7 @@ var (
 	endHeartbeat = ending{by: "bridge", code: 1011, reason: "client answered none of two pings", brief: true}
 	endIdle      = ending{by: "bridge", code: 1001, reason: "session idle"}
 	endKilled    = ending{by: "bridge", code: 1001, reason: "ended by the administrator"}
+	endForbidden = ending{by: "bridge", code: 1008, reason: "no longer allowed"}
 	endShutdown  = ending{by: "bridge", code: 1001, reason: "bridge shutting down"}
 )
 

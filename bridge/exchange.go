@@ -29,7 +29,8 @@ type exchange struct {
 }
 
 // visit answers the handshake for a client that the service has admitted.
-func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, release func()) {
+func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, release func()) {
+	route := d.route
 	visit, err := route.Service.Admit(r)
 	if err != nil {
 		release()
@@ -37,13 +38,14 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 		return
 	}
 	x := &exchange{server: s, visit: visit, start: time.Now(), id: s.clientID(r, route.User, visit.Subprotocol())}
-	conn, early, err := answer(w, r, visit.Subprotocol(), s.limits.HeaderTimeout)
+	conn, early, err := answer(w, r, visit.Subprotocol(), s.limits().HeaderTimeout)
 	if err != nil {
 		s.left(x.id, conn, err)
 		visit.Leave()
 		release()
 		return
 	}
+	s.greeted("upgrade", d.began)
 	conn = s.tap(conn, clientGlyphs)
 	x.client = conn
 	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))
@@ -54,10 +56,11 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, route Route, rele
 // carried is how the bridge carries a client of a service.
 func (s *Server) carried(o message.Options, conn net.Conn, early []byte) message.Options {
 	o.Early, o.Source = early, &pieces{from: newSource(conn, &s.buffers), pool: &s.buffers}
-	if s.Heartbeat > 0 {
-		o.Heartbeat = s.Heartbeat
+	rules := s.now()
+	if rules.Heartbeat > 0 {
+		o.Heartbeat = rules.Heartbeat
 	}
-	o.Idle = s.SessionIdle
+	o.Idle = rules.SessionIdle
 	return o
 }
 
@@ -71,7 +74,7 @@ func (x *exchange) run() {
 func (x *exchange) conclude(how Ending) {
 	x.ended(ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 	why := x.why()
-	timeout := x.server.limits.EndTimeout
+	timeout := x.server.limits().EndTimeout
 	if why.by == "client" { // it is gone, or said its last, or broke the protocol
 		timeout = min(timeout, briefTimeout)
 	}
@@ -116,7 +119,7 @@ func (x *exchange) why() ending {
 // stop makes Serve return; run then tells the client why.
 func (x *exchange) stop(why ending) {
 	if x.ended(why) {
-		x.conn.GiveUp(errors.New(why.reason), time.Now().Add(x.server.limits.EndTimeout))
+		x.conn.GiveUp(errors.New(why.reason), time.Now().Add(x.server.limits().EndTimeout))
 	}
 }
 
@@ -124,6 +127,8 @@ func (x *exchange) cut() {
 	x.ended(endShutdown)
 	x.conn.Cut()
 }
+
+func (x *exchange) who() clientID { return x.id }
 
 func (x *exchange) info() SessionInfo {
 	info, stats := x.id.info(x.visit.String(), x.start), x.conn.Stats()
@@ -156,7 +161,7 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, rele
 	defer cancel(nil)
 	id, start := s.clientID(r, route.User, ""), time.Now()
 	about := id.info(route.Relay.String(), start)
-	defer s.sessions.enter(&relayed{cancel, about}, release)()
+	defer s.sessions.enter(&relayed{cancel, id, about}, release)()
 	how := route.Relay.Relay(w, r.WithContext(ctx))
 	s.logEnd(id, route.Relay.String(), start, how, ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 }
@@ -164,9 +169,11 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, rele
 // relayed is a relay, to those who stop sessions.
 type relayed struct {
 	cancel context.CancelCauseFunc
+	id     clientID
 	about  SessionInfo
 }
 
 func (r *relayed) stop(why ending)   { r.cancel(errors.New(why.reason)) }
 func (r *relayed) cut()              { r.stop(endShutdown) }
+func (r *relayed) who() clientID     { return r.id }
 func (r *relayed) info() SessionInfo { return r.about }

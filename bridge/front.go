@@ -50,13 +50,14 @@ func (s *Server) handOn(conn net.Conn) {
 // none: then raw is closed.
 func (s *Server) greet(raw net.Conn) net.Conn {
 	conn := sniff.New(raw)
-	kind, err := conn.Sniff(s.limits.SniffTimeout)
+	rules := s.now()
+	kind, err := conn.Sniff(s.limits().SniffTimeout)
 	switch {
 	case err != nil:
 		s.log().Debug("connection closed before its first byte", "client", raw.RemoteAddr().String(), "err", err)
 		raw.Close()
-	case kind == sniff.TLS && s.TLS != nil:
-		return s.handshake(conn)
+	case kind == sniff.TLS && rules.TLS != nil:
+		return s.handshake(conn, rules.TLS)
 	case kind == sniff.TLS:
 		s.turnAway(conn, "SSL connection but no certificate is configured", tlsRefusal)
 	case kind == sniff.SSLv2:
@@ -65,7 +66,7 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 		s.answerFlash(conn)
 	case kind == sniff.Indented:
 		s.reject(conn, http.StatusBadRequest, "the request line begins with white space: paste the request without its indentation")
-	case s.TLSOnly:
+	case rules.TLSOnly:
 		s.reject(conn, http.StatusBadRequest, "non-SSL connection received but disallowed: use wss:// or https://")
 	default:
 		return conn
@@ -78,16 +79,18 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 var tlsRefusal = []byte{21, 3, 1, 0, 2, 2, 40}
 
 // handshake does TLS under its own deadline. A failure is told by the alert.
-func (s *Server) handshake(conn *sniff.Conn) net.Conn {
-	secure := tls.Server(&transport{Conn: conn, pool: &s.buffers}, s.TLS)
-	ctx, cancel := context.WithTimeout(s.ctx, s.limits.HeaderTimeout)
+func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
+	secure := tls.Server(&transport{Conn: conn, pool: &s.buffers}, config)
+	ctx, cancel := context.WithTimeout(s.ctx, s.limits().HeaderTimeout)
 	defer cancel()
+	began := time.Now()
 	if err := secure.HandshakeContext(ctx); err != nil {
 		s.counters.add("tls handshake failed")
 		s.log().Warn("tls handshake failed", "client", conn.RemoteAddr().String(), "err", err)
 		lingerClose(conn)
 		return nil
 	}
+	s.greeted("tls", began)
 	return secure
 }
 
@@ -178,7 +181,7 @@ func (h *handoff) Addr() net.Addr { return &net.UnixAddr{Name: "handoff", Net: "
 func (s *Server) newWeb() *http.Server {
 	return &http.Server{
 		Handler:           http.HandlerFunc(s.serveHTTP),
-		ReadHeaderTimeout: s.limits.HeaderTimeout,
+		ReadHeaderTimeout: s.limits().HeaderTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headBytes - 4096, // net/http adds 4096 of its own
 		ErrorLog:          slogAsLog(s.log()),

@@ -122,7 +122,7 @@ func TestShutdownCutsGreetings(t *testing.T) {
 // Accept errors are waited out: the listener recovers by itself.
 func TestAcceptErrorsAreWaitedOut(t *testing.T) {
 	inner := listenTCP(t)
-	s := &Server{Route: to(failing{timeoutError{}})}
+	s := &Server{Rules: Rules{Route: to(failing{timeoutError{}})}}
 	served := make(chan error, 1)
 	go func() { served <- s.Serve(&flaky{Listener: inner, failures: 3}) }()
 	c, err := net.Dial("tcp", inner.Addr().String())

@@ -41,13 +41,14 @@ func headerLines(h http.Header) (lines int) {
 // long to arrive as a head has.
 func (s *Server) plain(w *patient, r *http.Request) {
 	if r.ContentLength != 0 {
-		w.control.SetReadDeadline(time.Now().Add(s.limits.HeaderTimeout))
+		w.control.SetReadDeadline(time.Now().Add(s.limits().HeaderTimeout))
 	}
-	if s.Handler == nil {
+	handler := s.now().Handler
+	if handler == nil {
 		http.NotFound(w, r)
 		return
 	}
-	s.Handler.ServeHTTP(w, r)
+	handler.ServeHTTP(w, r)
 }
 
 // refuse answers an upgrade that gets no session, counts it and logs it.
@@ -93,8 +94,8 @@ func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }
 // pathForLog is what the log may hold of r's path and query.
 func (s *Server) pathForLog(r *http.Request) string {
 	u := *r.URL
-	if s.LogPath != nil {
-		u.Path = s.LogPath(u.Path)
+	if logPath := s.now().LogPath; logPath != nil {
+		u.Path = logPath(u.Path)
 	}
 	return redact(&u)
 }

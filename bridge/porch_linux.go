@@ -44,7 +44,7 @@ const (
 // still closes l.
 func (s *Server) newPorch(l net.Listener) *porch {
 	tcp, ok := tcpListener(l)
-	if !ok || !s.QuickRoute || s.Pump != PumpAuto || s.TLSOnly {
+	if !ok || s.Pump != PumpAuto || !s.now().quick() {
 		return nil
 	}
 	p := &porch{server: s, loop: s.loops.pick(), guests: map[*guest]struct{}{}}
@@ -132,8 +132,8 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 	g := &guest{porch: p, addr: from.String()}
 	p.loop.Open(&g.socket, fd, g)
 	p.guests[g] = struct{}{}
-	g.timeout = p.loop.AfterFunc(s.limits.SniffTimeout, func() { g.silent(sniff.ErrSilent) })
-	g.crowded = s.conns.Add(1) > int64(s.limits.connections)
+	g.timeout = p.loop.AfterFunc(s.limits().SniffTimeout, func() { g.silent(sniff.ErrSilent) })
+	g.crowded = s.conns.Add(1) > int64(s.limits().connections)
 	if g.crowded || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
 		g.passOn(nil)
 	}
@@ -174,7 +174,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	r, rest := s.heads.read(b[:n])
-	if r == nil || !plainUpgrade(r) {
+	if r == nil || !plainUpgrade(r) || !s.now().quick() {
 		g.passOn(nil)
 		return
 	}

@@ -268,7 +268,7 @@ func TestCutWhileDialling(t *testing.T) {
 // A loop that cannot accept (no descriptor is left, say) waits, and goes on.
 func TestPorchAfterAFailure(t *testing.T) {
 	l := listenTCP(t)
-	s := &Server{Route: to(failing{timeoutError{}}), QuickRoute: true, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{Rules: Rules{Route: to(failing{timeoutError{}}), QuickRoute: true}, Log: slog.New(slog.DiscardHandler)}
 	s.Stats()
 	p := s.newPorch(l)
 	if p == nil {
@@ -325,7 +325,7 @@ func TestStuckLog(t *testing.T) {
 // Serve after Shutdown, or at the same time, is over at once, whoever accepts.
 func TestServeAfterShutdown(t *testing.T) {
 	for range 20 {
-		s := &Server{Route: to(failing{timeoutError{}}), QuickRoute: true, Pump: pump}
+		s := &Server{Rules: Rules{Route: to(failing{timeoutError{}}), QuickRoute: true}, Pump: pump}
 		s.Stats()
 		served := make(chan error, 2)
 		for range 2 {

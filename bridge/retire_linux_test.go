@@ -37,7 +37,10 @@ func sameSocket(t *testing.T, l net.Listener) net.Listener {
 // generation serves l's socket; retire retires it, and fails unless everybody has
 // gone by themselves.
 func generation(t *testing.T, l net.Listener, to Target) (retire func()) {
-	s := &Server{Route: func(*http.Request) (Route, error) { return Route{Target: to}, nil }, QuickRoute: pump == PumpAuto, Pump: pump, Log: slog.New(slog.DiscardHandler)}
+	s := &Server{
+		Rules: Rules{Route: func(*http.Request) (Route, error) { return Route{Target: to}, nil }, QuickRoute: pump == PumpAuto},
+		Pump:  pump, Log: slog.New(slog.DiscardHandler),
+	}
 	served := make(chan error, 1)
 	own := sameSocket(t, l)
 	go func() { served <- s.Serve(own) }()

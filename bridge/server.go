@@ -5,7 +5,6 @@ package bridge
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -38,58 +37,27 @@ type Route struct {
 	User    string  // for the log
 }
 
-// Limits bound what clients may take. A zero field means its default.
-type Limits struct {
-	Sessions      int           // live sessions; default from the open-file limit
-	SessionsPerIP int           // live sessions of one client address; 0: no limit of its own
-	SniffTimeout  time.Duration // to the first bytes; default 3 s
-	HeaderTimeout time.Duration // for a TLS handshake, and for a request head; default 10 s each
-	EndTimeout    time.Duration // from a session's first end to its last; default 30 s
-
-	connections int // open connections that are no session; default from the open-file limit
-}
-
 // Server is the bridge. The zero value plus Route works; set the fields before
 // the first Serve and leave them alone after it.
 type Server struct {
-	// Route says where an upgrade goes while an HTTP status can still be
-	// said. A *Refusal as error is answered as it says.
-	Route func(*http.Request) (Route, error)
-	// QuickRoute says that Route never waits and has no use for the request's
-	// context, so that it may be called where waiting would hold up sessions.
-	QuickRoute bool
-	// Handler answers every request that is not an upgrade; nil: 404.
-	Handler http.Handler
-	// TLS, when set, is offered to clients whose first byte asks for it.
-	TLS *tls.Config
-	// TLSOnly refuses plain clients.
-	TLSOnly bool
-	// Subprotocols, when not empty, are the only ones chosen from.
-	Subprotocols []string
-	// Text sends target bytes as text frames instead of binary ones.
-	Text bool
-	// Heartbeat pings every client this often, and closes one that answers
-	// none of two; 0: off.
-	Heartbeat time.Duration
-	// SessionIdle closes a session silent both ways for this long; 0: off.
-	SessionIdle time.Duration
-	Limits      Limits
+	// Rules are the first; Use gives others.
+	Rules
 	// Log gets one line per session at its end; nil: slog.Default().
 	Log *slog.Logger
-	// LogPath is what the log may hold of a request's path, where that has a
-	// secret in it; nil: all of it. Of a query no value is ever logged.
-	LogPath func(path string) string
 	// Traffic, when set, gets websockify's glyphs, one per read and write.
 	Traffic io.Writer
 	// Pump is how sessions are carried.
 	Pump Pump
 	// Dialled, when set, is told how long a target took to be reached.
 	Dialled func(time.Duration)
+	// Greeted, when set, is told how long a phase of the way to a session took:
+	// "tls", or "upgrade" from the request to the 101.
+	Greeted func(phase string, took time.Duration)
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 
 	once     sync.Once
-	limits   Limits // with defaults
+	rules    atomic.Pointer[Rules] // in force; Limits with defaults
 	ctx      context.Context
 	quit     context.CancelFunc // ends accepting, sniffing and TLS handshakes
 	open     context.Context    // of ctx; ends with accepting
@@ -163,7 +131,7 @@ func (s *Server) Serve(l net.Listener) error {
 
 // receive has a connection that was accepted greeted.
 func (s *Server) receive(conn net.Conn) {
-	crowded := s.conns.Add(1) > int64(s.limits.connections)
+	crowded := s.conns.Add(1) > int64(s.limits().connections)
 	if !s.fronts.start(func() { s.serveConn(conn, crowded) }) {
 		conn.Close()
 		s.conns.Add(-1)
@@ -205,15 +173,39 @@ func (s *Server) acceptFailed(pause time.Duration, err error) {
 
 // start makes what all listeners share.
 func (s *Server) start() {
-	s.limits = s.Limits.withDefaults()
 	s.ctx, s.quit = context.WithCancel(context.Background())
 	s.open, s.shut = context.WithCancel(s.ctx)
-	s.sessions = newSessions(s.limits.Sessions, s.limits.SessionsPerIP)
+	s.sessions = newSessions()
+	s.use(s.Rules)
 	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()
 	s.web = s.newWeb()
 	s.fronts.start(func() { s.web.Serve(s.handoff) })
 }
+
+// Use puts rules in force for who comes from now on; nobody meets half of them.
+// Live sessions go on as they began, but for EndTimeout. A listener whose first
+// rules had no QuickRoute stays without a loop's accept.
+func (s *Server) Use(rules Rules) {
+	s.once.Do(s.start)
+	s.use(rules)
+}
+
+func (s *Server) use(rules Rules) {
+	rules.Limits = rules.Limits.withDefaults()
+	s.rules.Store(&rules)
+	s.sessions.limit(rules.Limits.Sessions, rules.Limits.SessionsPerIP)
+}
+
+// now is the rules in force.
+func (s *Server) now() *Rules {
+	if rules := s.rules.Load(); rules != nil {
+		return rules
+	}
+	return &s.Rules // nobody is served yet
+}
+
+func (s *Server) limits() Limits { return s.now().Limits }
 
 // Drain accepts no more and waits for the sessions to end by themselves; when
 // ctx ends first it returns ctx's error. Shutdown is still to come.
@@ -239,6 +231,12 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	s.loops.close()
 	s.pipes.close()
 	return err
+}
+
+func (s *Server) greeted(phase string, since time.Time) {
+	if s.Greeted != nil {
+		s.Greeted(phase, time.Since(since))
+	}
 }
 
 func (s *Server) log() *slog.Logger {

@@ -62,6 +62,7 @@ type carrier interface {
 // clientID is what the log says of a client.
 type clientID struct {
 	addr, user, path, subprotocol string
+	asked                         *asked
 }
 
 // open dials the target and gives the session to a loop, or starts both
@@ -156,7 +157,7 @@ func (s *session) setEnd(why ending) (timeout time.Duration, first bool) {
 		return 0, false
 	}
 	s.end = &why
-	timeout = s.server.limits.EndTimeout
+	timeout = s.server.limits().EndTimeout
 	if why.brief {
 		timeout = min(timeout, briefTimeout)
 	}
@@ -235,6 +236,8 @@ func (s *session) logEnd() {
 	how := Ending{ToTarget: s.toTarget.Load(), ToClient: s.toClient.Load(), Dial: s.dialTime}
 	s.server.logEnd(s.id, s.to.String(), s.start, how, s.why())
 }
+
+func (s *session) who() clientID { return s.id }
 
 func (s *session) info() SessionInfo {
 	info := s.id.info(s.to.String(), s.start)

@@ -68,11 +68,16 @@ func (s *Server) Sessions() (all []SessionInfo) {
 
 // Kill ends a session well: its client is told 1001 and why. False: there is no
 // such session.
-func (s *Server) Kill(id string) bool {
+func (s *Server) Kill(id string) bool { return s.endOne(id, endKilled) }
+
+// Forbid is Kill for a session that new rules do not let in: 1008.
+func (s *Server) Forbid(id string) bool { return s.endOne(id, endForbidden) }
+
+func (s *Server) endOne(id string, why ending) bool {
 	s.once.Do(s.start)
 	for l, n := range s.sessions.numbered() {
 		if strconv.FormatUint(n, 10) == id {
-			l.stop(endKilled)
+			l.stop(why)
 			return true
 		}
 	}

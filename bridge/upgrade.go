@@ -82,7 +82,7 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	case d.route.Relay != nil:
 		s.relay(w, r, d.route, release)
 	case d.route.Service != nil:
-		s.visit(w, r, d.route, release)
+		s.visit(w, r, d, release)
 	default:
 		s.begin(w, r, s.newSession(r, d, release))
 	}
@@ -93,15 +93,24 @@ type decision struct {
 	subprotocol string // of a stream session; services and relays choose their own
 	route       Route
 	refusal     *Refusal // nil: go ahead
+	began       time.Time
 }
 
 // decide is everything that can say no before the handshake is answered, but
 // for slots and for what the target says of it.
 func (s *Server) decide(r *http.Request) *decision {
+	began := time.Now()
+	d := s.rule(r)
+	d.began = began
+	return d
+}
+
+func (s *Server) rule(r *http.Request) *decision {
 	if refusal := checkUpgrade(r); refusal != nil {
 		return &decision{refusal: refusal}
 	}
-	route, err := s.Route(r)
+	rules := s.now()
+	route, err := rules.Route(r)
 	if err != nil {
 		return &decision{refusal: asRefusal(err)}
 	}
@@ -114,9 +123,9 @@ func (s *Server) decide(r *http.Request) *decision {
 	if route.Target == nil {
 		return &decision{route: route}
 	}
-	subprotocol, ok := chooseSubprotocol(r.Header, s.Subprotocols)
+	subprotocol, ok := chooseSubprotocol(r.Header, rules.Subprotocols)
 	if !ok {
-		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(s.Subprotocols, ", ")
+		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(rules.Subprotocols, ", ")
 		return &decision{refusal: &Refusal{Status: http.StatusBadRequest, Reason: reason}}
 	}
 	return &decision{subprotocol: subprotocol, route: route}
@@ -148,18 +157,18 @@ func (s *Server) admit(r *http.Request, d *decision) (release func()) {
 }
 
 func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
-	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol}
+	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol, asked: rememberAsked(r)}
 }
 
 // newSession is the stream session of an upgrade that has its slot.
 func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
-	return &session{server: s, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
+	return &session{server: s, start: d.began, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
-	conn, early, err := answer(w, r, session.id.subprotocol, s.limits.HeaderTimeout)
+	conn, early, err := answer(w, r, session.id.subprotocol, s.limits().HeaderTimeout)
 	if err != nil {
 		s.left(session.id, conn, err)
 		session.release()
@@ -179,6 +188,7 @@ func (s *Server) left(id clientID, conn net.Conn, err error) {
 
 // prepare is after the 101; early is what came with the handshake.
 func (s *Server) prepare(session *session, early []byte) {
+	s.greeted("upgrade", session.start)
 	session.early = early
 	session.log, session.start = s.log(), time.Now()
 	session.mode = s.modeFor(session.id.subprotocol)
@@ -202,7 +212,7 @@ func (s *Server) modeFor(subprotocol string) mode {
 	switch {
 	case subprotocol == "base64":
 		return base64Mode
-	case s.Text:
+	case s.now().Text:
 		return textMode
 	}
 	return binaryMode

@@ -8,7 +8,8 @@ import (
 // watch looks after a session's silence: it pings the client, and it ends a
 // session whose client answers no ping or that carries nothing at all.
 type watch struct {
-	s *session
+	s            *session
+	every, limit time.Duration // Heartbeat, SessionIdle
 
 	mu        sync.Mutex // guards all below
 	over      bool
@@ -35,17 +36,18 @@ func afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
 
 // startWatch is nil, which can be stopped too, when there is nothing to watch.
 func startWatch(s *session, ping func() bool, after func(time.Duration, func()) alarm) *watch {
-	if s.server.Heartbeat == 0 && s.server.SessionIdle == 0 {
+	rules := s.server.now()
+	if rules.Heartbeat == 0 && rules.SessionIdle == 0 {
 		return nil
 	}
-	w := &watch{s: s, ping: ping}
+	w := &watch{s: s, ping: ping, every: rules.Heartbeat, limit: rules.SessionIdle}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if every := s.server.Heartbeat; every > 0 {
-		w.heartbeat = after(every, w.beat)
+	if w.every > 0 {
+		w.heartbeat = after(w.every, w.beat)
 	}
-	if limit := s.server.SessionIdle; limit > 0 {
-		w.idle = after(limit/idleLooks, w.look)
+	if w.limit > 0 {
+		w.idle = after(w.limit/idleLooks, w.look)
 	}
 	return w
 }
@@ -66,7 +68,7 @@ func (w *watch) beat() {
 	if w.ping() {
 		w.unheard++
 	}
-	w.again(w.heartbeat, w.s.server.Heartbeat)
+	w.again(w.heartbeat, w.every)
 }
 
 func (w *watch) look() {
@@ -81,7 +83,7 @@ func (w *watch) look() {
 		return
 	}
 	w.looks++
-	w.again(w.idle, w.s.server.SessionIdle/idleLooks)
+	w.again(w.idle, w.limit/idleLooks)
 }
 
 func (w *watch) again(t alarm, after time.Duration) {

@@ -58,29 +58,47 @@ func (c *Config) besides(words []string, option string, listening bool) bool {
 }
 
 // placeBoth is the common form: [addr:]port host:port, or host:port alone.
-func (c *Config) placeBoth(words []string, listening bool) (err error) {
+func (c *Config) placeBoth(words []string, listening bool) error {
 	elsewhere := c.UnixListen != "" || c.Inetd
 	byFlag := len(c.Listen) > 0 && c.Origin("listen").Source == Flag
 	switch {
 	case len(words) == 2 && !byFlag && !elsewhere:
 		c.listenOn(words[0])
-		c.Target = words[1]
+		c.leadTo(words[1])
 	case len(words) == 1 && listening:
-		c.Target = words[0]
+		c.leadTo(words[0])
 	default:
 		return countError(words, listening)
 	}
-	c.Target, err = readTarget(c.Target)
-	return err
+	return c.takeTarget()
+}
+
+func (c *Config) leadTo(word string) {
+	c.Target = word
+	c.origins["target"] = Origin{Source: Flag, Place: "host:port"}
+}
+
+// takeTarget gives the target its form, or tells who set a bad one.
+func (c *Config) takeTarget() error {
+	target, err := readTarget(c.Target)
+	origin := c.Origin("target")
+	if err != nil && origin.Source < Flag {
+		return usageErrorf(err.Hint, "%s: %s", origin.Place, err.Msg)
+	}
+	if err != nil {
+		return err
+	}
+	c.Target = target
+	return nil
 }
 
 func (c *Config) listenOn(word string) {
 	c.Listen = []string{word}
-	c.origins["listen"] = Origin{Flag, "[addr:]port"}
+	c.origins["listen"] = Origin{Source: Flag, Place: "[addr:]port"}
 }
 
 // placeSource takes where to listen, and no target: option leads to it.
-func (c *Config) placeSource(words []string, option string, listening bool) (err error) {
+func (c *Config) placeSource(words []string, option string, listening bool) error {
 	switch {
 	case len(words) > 1:
 		return usageErrorf("leave out one of them", "too many arguments: %q, but %s leads to the target", words[1], option)
@@ -92,9 +110,9 @@ func (c *Config) placeSource(words []string, option string, listening bool) (err
 		return usageErrorf("write it last: [addr:]port", "too few arguments: no port to listen on")
 	}
 	if c.Target != "" {
-		c.Target, err = readTarget(c.Target)
+		return c.takeTarget()
 	}
-	return err
+	return nil
 }
 
 // placeCommand is wrapping: the one word is where to listen, and its port is
@@ -165,7 +183,7 @@ func countError(words []string, listening bool) error {
 }
 
 // readTarget checks host:port and gives an IPv6 host its brackets.
-func readTarget(target string) (string, error) {
+func readTarget(target string) (string, *UsageError) {
 	const example = "write host:port, for example localhost:5900"
 	if HasScheme(target) {
 		return target, nil // the room that opens it knows the rest

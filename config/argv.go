@@ -56,7 +56,7 @@ type noted struct {
 }
 
 func (n *noted) Set(text string) error {
-	origin := Origin{Flag, "--" + n.option.Long}
+	origin := Origin{Source: Flag, Place: "--" + n.option.Long}
 	*n.given = append(*n.given, assignment{n.option, text, origin})
 	return nil
 }

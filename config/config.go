@@ -8,7 +8,10 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -97,10 +100,12 @@ type Config struct {
 	EndTimeout       time.Duration
 	DrainTimeout     time.Duration
 	UpgradeTimeout   time.Duration
+	OnReload         string // "keep", "kill" or "grace=TIME"; see EndsOnReload
 
 	Admin          string // [addr:]port or unix:/path; empty: none
 	AdminTokenFile string
 	AdminNames     []string
+	ReadyDial      bool
 
 	Verbose   bool
 	Traffic   bool
@@ -116,7 +121,7 @@ type Config struct {
 	// Warnings are for the log: they stopped nothing.
 	Warnings []string
 
-	origins map[string]Origin
+	origins origins
 }
 
 // UsageError is a mistake of the person at the keyboard (exit status 2).
@@ -146,6 +151,7 @@ const (
 type Origin struct {
 	Source Source
 	Place  string // "--cert", "WSBRIDGE_CERT", "bridge.yaml:3"; empty for a default
+	Secret bool   // a ${...} is part of it: not for anybody's eyes
 }
 
 // Origin tells where the value of the option with this long name came from.
@@ -156,34 +162,47 @@ func (c *Config) Origin(long string) Origin { return c.origins[long] }
 // The error is a *UsageError. With Help or Version set in the Config, nothing
 // but the options was looked at.
 func Parse(args, environ, commands []string) (*Config, error) {
-	c := &Config{origins: make(map[string]Origin)}
+	c, words, command, err := read(args, environ)
+	if err != nil || c.Help || c.Version {
+		return c, err
+	}
+	if err := c.place(words, command, commands); err != nil {
+		return nil, c.Located(err)
+	}
+	return c, c.Located(c.Validate())
+}
+
+// Peek is Parse for who wants to know a setting of a bridge and none to run:
+// where it listens and where it leads may be missing.
+func Peek(args, environ []string) (*Config, error) {
+	c, _, _, err := read(args, environ)
+	return c, err
+}
+
+// read takes the options from everywhere; the words that are none are left.
+func read(args, environ []string) (c *Config, words, command []string, err error) {
+	c = &Config{origins: make(origins)}
 	t := newTable(c)
 	given, words, command, err := t.readArgs(args)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
-	if err := c.apply(textAsked(given)); err != nil || c.Help || c.Version {
-		return c, err
+	if err := c.origins.apply(textAsked(given)); err != nil || c.Help || c.Version {
+		return c, nil, nil, err
 	}
 	env, warnings := t.readEnv(environ)
 	c.Warnings = warnings
-	file, routes, err := t.readFile(lastText(env, given, &c.File))
+	file, routes, err := t.readFile(lastText(env, given, &c.File), environ)
 	if err != nil {
-		return nil, err
+		return nil, nil, nil, err
 	}
 	c.Routes = routes
 	for _, layer := range [][]assignment{t.defaults(), file, env, given} {
-		if err := c.apply(layer); err != nil {
-			return nil, err
+		if err := c.origins.apply(layer); err != nil {
+			return nil, nil, nil, err
 		}
 	}
-	if err := c.takeRoutes(); err != nil {
-		return nil, err
-	}
-	if err := c.place(words, command, commands); err != nil {
-		return nil, err
-	}
-	return c, c.Validate()
+	return c, words, command, c.Located(c.takeRoutes())
 }
 
 // assignment is one value given to one option in one place.
@@ -193,17 +212,29 @@ type assignment struct {
 	origin Origin
 }
 
+// origins is where each option's value came from, by long name.
+type origins map[string]Origin
+
 // apply sets what a layer says, over what the layers before it said.
-func (c *Config) apply(layer []assignment) error {
+func (o origins) apply(layer []assignment) error {
 	for _, a := range layer {
-		before, set := c.origins[a.option.Long]
+		before, set := o[a.option.Long]
 		more := set && before.Source == a.origin.Source
 		if err := a.option.set(a.text, more); err != nil {
-			return usageErrorf(err.Hint, "%s: %s", a.place(), err.Msg)
+			return usageErrorf(err.Hint, "%s: %s", a.place(), a.hidden(err.Msg))
 		}
-		c.origins[a.option.Long] = a.origin
+		a.origin.Secret = a.origin.Secret || more && before.Secret
+		o[a.option.Long] = a.origin
 	}
 	return nil
+}
+
+// hidden is a message about the value without the value, where that is secret.
+func (a assignment) hidden(msg string) string {
+	if !a.origin.Secret {
+		return msg
+	}
+	return strings.ReplaceAll(msg, strconv.Quote(a.text), strconv.Quote(hidden))
 }
 
 // place names the spot of a bad value: a file's line needs the key as well.
@@ -212,6 +243,32 @@ func (a assignment) place() string {
 		return a.origin.Place + ": " + a.option.Long
 	}
 	return a.origin.Place
+}
+
+// Located is err without the secrets of the configuration in it. Where it
+// begins with an option, "--cert: ...", that the environment or a file has set,
+// it tells where: "bridge.yaml:4: cert: ...".
+func (c *Config) Located(err error) error {
+	var usage *UsageError
+	if !errors.As(err, &usage) {
+		return err
+	}
+	return usageErrorf(usage.Hint, "%s", c.hide(c.locate(usage.Msg)))
+}
+
+func (c *Config) locate(msg string) string {
+	name, ok := strings.CutPrefix(msg, "--")
+	if !ok {
+		return msg
+	}
+	if end := strings.IndexAny(name, ": "); end >= 0 {
+		name = name[:end]
+	}
+	origin := c.Origin(name)
+	if origin.Source == Default || origin.Source == Flag {
+		return msg
+	}
+	return assignment{option: Option{Long: name}, origin: origin}.place() + strings.TrimPrefix(msg, "--"+name)
 }
 
 // lastText is the value that the stronger of two layers gives to an option.

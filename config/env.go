@@ -21,7 +21,7 @@ func (t table) readEnv(environ []string) (given []assignment, warnings []string)
 			warnings = append(warnings, t.unknownEnv(name))
 			continue
 		}
-		given = append(given, assignment{o, text, Origin{Environment, name}})
+		given = append(given, assignment{o, text, Origin{Source: Environment, Place: name}})
 	}
 	return given, warnings
 }

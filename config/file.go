@@ -1,183 +1,195 @@
 package config
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"io"
-	"os"
+	"path/filepath"
 	"slices"
-	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
 
-const maxFileSize = 1 << 20
+const (
+	maxFileSize = 1 << 20
+	maxReadSize = 4 << 20 // all files and secrets together
+
+	includeKey = "include"
+	routesKey  = "routes"
+)
+
+// reader reads a configuration file, the files that it includes, and the
+// secrets that they name.
+type reader struct {
+	table  table
+	disk   disk
+	env    []string // "NAME=value", for ${env:NAME}
+	left   int      // bytes that may still be read
+	given  []assignment
+	routes []Route
+}
 
 // readFile takes the keys of the YAML file called name; no name, no keys.
-func (t table) readFile(name string) ([]assignment, []Route, error) {
+func (t table) readFile(name string, environ []string) ([]assignment, []Route, error) {
 	if name == "" {
 		return nil, nil, nil
 	}
-	f, err := os.Open(name)
+	r := &reader{table: t, disk: systemDisk(), env: environ, left: maxReadSize}
+	text, err := r.content(name, maxFileSize)
 	if err != nil {
-		return nil, nil, usageErrorf("", "configuration file: %s", err)
+		return nil, nil, usageErrorf("name a YAML file that may be read", "configuration file: %s", err)
 	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxFileSize+1))
-	if err != nil {
-		return nil, nil, usageErrorf("", "configuration file: %s", err)
-	}
-	if len(text) > maxFileSize {
-		return nil, nil, usageErrorf("", "configuration file %s: larger than %d bytes", name, maxFileSize)
-	}
-	return t.readYAML(name, text)
+	err = r.file(name, text, nil)
+	return r.given, r.routes, err
 }
 
-// readYAML takes one YAML document: a mapping of keys of the table to scalars,
-// or to lists of scalars where the option is a list, and routes to a list of
-// mappings. Nothing else is let pass.
-func (t table) readYAML(name string, text []byte) (given []assignment, routes []Route, err error) {
+// file takes one YAML document: a mapping of keys of the table to scalars, or
+// to lists of scalars where the option is a list; routes, a list of mappings;
+// and include. Nothing else is let pass. What is included comes first, so that
+// the file itself wins. chain is the files that include it, outermost first.
+func (r *reader) file(name string, text []byte, chain []string) error {
 	top, err := yamlMapping(name, text)
 	if err != nil || top == nil {
-		return nil, nil, err
+		return err
 	}
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		if top.Content[i].Value != routesKey || routes != nil {
-			continue
-		}
-		if routes, err = readRoutes(name, top.Content[i+1]); err != nil {
-			return nil, nil, err
-		}
-		top.Content = slices.Delete(top.Content, i, i+2)
+	pairs, err := pairsOf(name, top)
+	if err != nil {
+		return err
 	}
-	given, err = t.readMapping(name, top)
-	return given, routes, err
+	chain = slices.Concat(chain, []string{filepath.Clean(name)})
+	for _, p := range pairs {
+		if p.key.Value == includeKey {
+			err = r.include(name, p, chain)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return r.keys(name, pairs)
 }
 
-const routesKey = "routes"
-
-// readMapping takes the keys of one mapping, each of them once.
-func (t table) readMapping(name string, mapping *yaml.Node) (given []assignment, err error) {
-	if mapping.Kind != yaml.MappingNode {
-		return nil, usageErrorf("write key: value", "%s:%d: not a mapping of keys to values", name, mapping.Line)
-	}
-	seen := make(map[string]int) // key to line
-	for i := 0; i+1 < len(mapping.Content); i += 2 {
-		key, value := mapping.Content[i], mapping.Content[i+1]
-		if line, twice := seen[key.Value]; twice {
-			return nil, usageErrorf("", "%s:%d: key %q is already set in line %d", name, key.Line, key.Value, line)
+// keys takes all but include.
+func (r *reader) keys(name string, pairs []pair) (err error) {
+	for _, p := range pairs {
+		var given []assignment
+		switch p.key.Value {
+		case includeKey:
+		case routesKey:
+			err = r.readRoutes(name, p.value)
+		default:
+			given, err = r.readKey(r.table, name, p, includeKey, routesKey)
+			r.given = append(r.given, given...)
 		}
-		seen[key.Value] = key.Line
-		some, err := t.readKey(name, key, value)
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRoutes takes a list of mappings, each of them a route.
+func (r *reader) readRoutes(name string, list *yaml.Node) error {
+	list = followed(list)
+	if list.Kind != yaml.SequenceNode {
+		return usageErrorf("write - path: /chat below it", "%s:%d: routes: want a list of mappings", name, list.Line)
+	}
+	for _, item := range list.Content {
+		route, err := r.readRoute(name, item)
+		if err != nil {
+			return err
+		}
+		r.routes = append(r.routes, *route)
+	}
+	return nil
+}
+
+func (r *reader) readRoute(name string, item *yaml.Node) (*Route, error) {
+	route, t := routeTable(fmt.Sprintf("%s:%d", name, item.Line))
+	pairs, err := pairsOf(name, followed(item))
+	if err != nil {
+		return nil, err
+	}
+	for _, p := range pairs {
+		given, err := r.readKey(t, name, p)
+		if err == nil {
+			err = route.origins.apply(given)
+		}
 		if err != nil {
 			return nil, err
 		}
-		given = append(given, some...)
 	}
-	return given, nil
+	if err := route.check(); err != nil {
+		return nil, usageErrorf(err.Hint, "%s", route.hide(err.Msg))
+	}
+	return route, nil
 }
 
-// yamlMapping parses a file's only document. An empty file is no mapping and no
-// error.
-func yamlMapping(name string, text []byte) (*yaml.Node, error) {
-	decoder := yaml.NewDecoder(bytes.NewReader(text))
-	var first, second yaml.Node
-	err := decoder.Decode(&first)
-	if errors.Is(err, io.EOF) {
-		return nil, nil
+// readKey takes the value or values of a key of t. others are the keys that
+// may stand there besides.
+func (r *reader) readKey(t table, name string, p pair, others ...string) (given []assignment, err error) {
+	o, ok := t.find(p.long(), Option.FileKey)
+	if !ok {
+		return nil, unknownKey(name, p.key, append(t.names(Option.FileKey), others...))
 	}
-	if err == nil && !errors.Is(decoder.Decode(&second), io.EOF) {
-		return nil, usageErrorf("", "%s: more than one YAML document", name)
-	}
+	items, err := o.scalars(name, p.value)
 	if err != nil {
-		return nil, usageErrorf("", "%s", yamlError(name, err))
-	}
-	if len(first.Content) == 0 {
-		return nil, nil
-	}
-	top := first.Content[0]
-	if top.Kind == yaml.MappingNode {
-		return top, nil
-	}
-	if top.Tag == "!!null" {
-		return nil, nil
-	}
-	return nil, usageErrorf("write one key: value in each line", "%s:%d: not a mapping of keys to values", name, top.Line)
-}
-
-// yamlError turns "yaml: line 3: did not ..." into "name:3: did not ...".
-func yamlError(name string, err error) string {
-	text := strings.TrimPrefix(err.Error(), "yaml: ")
-	var line int
-	if _, bad := fmt.Sscanf(text, "line %d:", &line); bad != nil {
-		return name + ": " + text
-	}
-	_, rest, _ := strings.Cut(text, ": ")
-	return fmt.Sprintf("%s:%d: %s", name, line, rest)
-}
-
-func (t table) readKey(name string, key, value *yaml.Node) (given []assignment, err error) {
-	o, ok := t.find(strings.ReplaceAll(key.Value, "_", "-"), Option.FileKey)
-	if !ok {
-		hint := didYouMean(key.Value, t.names(Option.FileKey))
-		return nil, usageErrorf(hint, "%s:%d: unknown key %q", name, key.Line, key.Value)
-	}
-	items, ok := o.scalars(value)
-	if !ok {
-		return nil, usageErrorf("", "%s:%d: %s: want %s", name, value.Line, o.Long, o.wanted())
+		return nil, err
 	}
 	for _, item := range items {
-		origin := Origin{File, fmt.Sprintf("%s:%d", name, item.Line)}
-		given = append(given, assignment{o, item.Value, origin})
+		a := assignment{option: o, origin: Origin{Source: File, Place: fmt.Sprintf("%s:%d", name, item.Line)}}
+		if a.text, a.origin.Secret, err = r.expand(a.place(), filepath.Dir(name), item.Value); err != nil {
+			return nil, err
+		}
+		given = append(given, a)
 	}
 	if len(items) == 0 { // an empty list: said, and so stronger than the default
-		given = append(given, assignment{o, "", Origin{File, fmt.Sprintf("%s:%d", name, key.Line)}})
+		given = append(given, assignment{o, "", Origin{Source: File, Place: fmt.Sprintf("%s:%d", name, p.key.Line)}})
 	}
 	return given, nil
+}
+
+func unknownKey(name string, key *yaml.Node, known []string) error {
+	hint := didYouMean(key.Value, known)
+	if hint == "" {
+		hint = "wsbridge config schema has every key"
+	}
+	return usageErrorf(hint, "%s:%d: unknown key %q", name, key.Line, key.Value)
 }
 
 // scalars are the values of a key's node, aliases followed.
-func (o Option) scalars(n *yaml.Node) (items []*yaml.Node, ok bool) {
+func (o Option) scalars(name string, n *yaml.Node) (items []*yaml.Node, err error) {
 	n = followed(n)
-	if n.Kind == yaml.ScalarNode {
-		return []*yaml.Node{n}, n.Tag != "!!null"
+	items = []*yaml.Node{n}
+	if o.isList() && n.Kind == yaml.SequenceNode {
+		items = n.Content
 	}
-	if !o.isList() || n.Kind != yaml.SequenceNode {
-		return nil, false
-	}
-	for _, item := range n.Content {
-		if item = followed(item); item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
-			return nil, false
+	for i, item := range items {
+		item = followed(item)
+		if item.Kind != yaml.ScalarNode || item.Tag == "!!null" {
+			return nil, usageErrorf(o.wantedHint(), "%s:%d: %s: want %s", name, item.Line, o.Long, o.wanted())
 		}
-		items = append(items, item)
+		items[i] = item
 	}
-	return items, true
+	return items, nil
 }
 
-func (o Option) isList() bool {
-	switch o.to.(type) {
-	case *[]string, *Verbatim:
-		return true
-	}
-	return false
-}
-
-// followed is what an alias stands for; an alias of an alias is no YAML.
-func followed(n *yaml.Node) *yaml.Node {
-	if n.Kind == yaml.AliasNode {
-		return n.Alias
-	}
-	return n
-}
+func (o Option) isList() bool { return o.Kind() == "list" }
 
 // wanted says what kind of value the option takes in a file.
 func (o Option) wanted() string {
-	switch o.to.(type) {
-	case *bool:
+	switch {
+	case o.isSwitch():
 		return "true or false"
-	case *[]string, *Verbatim:
+	case o.isList():
 		return "a value or a list of values"
 	}
 	return "one value"
+}
+
+func (o Option) wantedHint() string {
+	switch {
+	case o.isSwitch():
+		return "write " + o.Long + ": true"
+	case o.isList():
+		return fmt.Sprintf("write %s: [%s]", o.Long, o.Metavar)
+	}
+	return fmt.Sprintf("write %s: %s, or %s: \"\" for none", o.Long, o.Metavar, o.Long)
 }

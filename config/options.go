@@ -92,12 +92,12 @@ func (c *Config) wrapping() []Option {
 
 func (c *Config) policy() []Option {
 	return []Option{
-		{"token-plugin", "", "NAME", "", "find the target by a token: TokenFile, TokenFileName, BaseTokenAPI, JSONTokenApi, JWTTokenApi, TokenRedis, UnixDomainSocketDirectory, exec, http", &c.TokenPlugin},
+		{"token-plugin", "", "NAME", "", "find the target by a token: TokenFile, TokenFileName, BaseTokenAPI, JSONTokenApi, JWTTokenApi, Ticket, TokenRedis, UnixDomainSocketDirectory, exec, http", &c.TokenPlugin},
 		{"token-source", "", "ARG", "", "what the token plugin reads: a file, a directory, a URL, a server, a program", &c.TokenSource},
 		{"target-config", "", "F", "", "old form of --token-plugin TokenFile --token-source F", &c.TargetConfig},
 		{"host-token", "", "", "", "the token is the Host header's host", &c.HostToken},
-		{"token-from", "", "PLACE", "", "where the token is: query:NAME, path:PREFIX, cookie:NAME, header:NAME or host; may be repeated", &c.TokenFrom},
-		{"auth-plugin", "", "NAME", "", "let in only whom it knows: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, exec, http", &c.AuthPlugin},
+		{"token-from", "", "PLACE", "", "where the token is: query:NAME, path:PREFIX, cookie:NAME, header:NAME, subprotocol:PREFIX or host; may be repeated", &c.TokenFrom},
+		{"auth-plugin", "", "NAME", "", "let in only whom it knows: BasicHTTPAuth, ExpectOrigin, ClientCertCNAuth, ForwardAuth, exec, http", &c.AuthPlugin},
 		{"auth-source", "", "ARG", "", "what the auth plugin goes by: user:password or an htpasswd file, origins, names, a program, a URL", &c.AuthSource},
 		{"web-auth", "", "", "", "with --web and --auth-plugin: guard the files too", &c.WebAuth},
 	}
@@ -161,6 +161,7 @@ func (c *Config) limits() []Option {
 		{"end-timeout", "", "N", "30s", "seconds for a session's second end after its first; 0: as long as it takes", &c.EndTimeout},
 		{"drain-timeout", "", "N", "10s", "seconds that sessions have to end after SIGTERM before they are cut; 0: cut at once", &c.DrainTimeout},
 		{"upgrade-timeout", "", "N", "0", "seconds that sessions go on in the old process after an upgrade (SIGUSR2), before they are ended as after SIGTERM; 0: until they end", &c.UpgradeTimeout},
+		{"on-reload", "", "WHAT", "keep", "live sessions that newly read rules refuse: keep; kill; or grace=5m, kill them after that", &c.OnReload},
 	}
 }
 
@@ -169,6 +170,7 @@ func (c *Config) administration() []Option {
 		{"admin", "", "ADDR", "", "serve metrics, health, the live sessions and a status page on ADDR: [addr:]port, a port alone is one of 127.0.0.1, or unix:/path, or systemd:NAME", &c.Admin},
 		{"admin-token-file", "", "F", "", "with --admin: who shows what is in the first line of F may enter; needed where strangers can come", &c.AdminTokenFile},
 		{"admin-name", "", "NAMES", "", "with --admin: host names that it is called by besides localhost, a list with commas; may be repeated", &c.AdminNames},
+		{"ready-dial", "", "", "", "/readyz fails, too, while a target cannot be reached", &c.ReadyDial},
 	}
 }
 

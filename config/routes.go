@@ -2,12 +2,9 @@ package config
 
 import (
 	"cmp"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Route is one entry of routes: what a request must look like, and where it
@@ -51,6 +48,8 @@ type Route struct {
 	Refused    int
 
 	Place string // "--route" or "bridge.yaml:12", for errors
+
+	origins origins
 }
 
 // Verbatim is a list whose items may have commas in them.
@@ -97,9 +96,9 @@ func (r *Route) options() []Option {
 
 // routeTable is a new route with its defaults, and the table that fills it.
 func routeTable(place string) (*Route, table) {
-	r := &Route{Place: place}
+	r := &Route{Place: place, origins: make(origins)}
 	t := table(r.options())
-	r.apply(t.defaults())
+	r.origins.apply(t.defaults()) // a test holds that they can be read
 	return r, t
 }
 
@@ -108,41 +107,6 @@ func RouteTo(target string) Route {
 	r, _ := routeTable("target")
 	r.Path, r.Name, r.Target = "*", "*", target
 	return *r
-}
-
-// apply sets what a layer says.
-func (r *Route) apply(given []assignment) error {
-	set := map[string]bool{}
-	for _, a := range given {
-		if err := a.option.set(a.text, set[a.option.Long]); err != nil {
-			return usageErrorf(err.Hint, "%s: %s", a.place(), err.Msg)
-		}
-		set[a.option.Long] = true
-	}
-	return nil
-}
-
-// readRoutes takes the routes of a YAML file.
-func readRoutes(name string, list *yaml.Node) (routes []Route, err error) {
-	list = followed(list)
-	if list.Kind != yaml.SequenceNode {
-		return nil, usageErrorf("write - path: /chat below it", "%s:%d: routes: want a list of mappings", name, list.Line)
-	}
-	for _, item := range list.Content {
-		r, t := routeTable(fmt.Sprintf("%s:%d", name, item.Line))
-		given, err := t.readMapping(name, followed(item))
-		if err == nil {
-			err = r.apply(given)
-		}
-		if err == nil {
-			err = r.check()
-		}
-		if err != nil {
-			return nil, err
-		}
-		routes = append(routes, *r)
-	}
-	return routes, nil
 }
 
 const routeHint = `write --route "/chat=ws://127.0.0.1:5000/x"`
@@ -166,12 +130,15 @@ func readRoute(spec, place string) (*Route, error) {
 	r.Target = to
 	given, err := t.readWords(words[1:], place)
 	if err == nil {
-		err = r.apply(given)
+		err = r.origins.apply(given)
 	}
-	if err == nil {
-		err = r.check()
+	if err != nil {
+		return nil, err
 	}
-	return r, err
+	if err := r.check(); err != nil {
+		return nil, err
+	}
+	return r, nil
 }
 
 // readWords takes name=value each; a name alone is a switch that is on.
@@ -187,7 +154,7 @@ func (t table) readWords(words []string, place string) (given []assignment, err 
 		case !ok:
 			return nil, usageErrorf("write "+name+"="+o.Metavar, "%s: option %s of a route needs a value", place, name)
 		}
-		given = append(given, assignment{o, value, Origin{Flag, place + ": " + name}})
+		given = append(given, assignment{o, value, Origin{Source: Flag, Place: place + ": " + name}})
 	}
 	return given, nil
 }
@@ -224,8 +191,8 @@ func splitWords(text string) (words []string, ok bool) {
 
 // check is what can be told of a route by itself. What its target and steps
 // are is for the rooms that open them.
-func (r *Route) check() error {
-	wrong := func(hint, format string, args ...any) error {
+func (r *Route) check() *UsageError {
+	wrong := func(hint, format string, args ...any) *UsageError {
 		return usageErrorf(hint, "%s: "+format, append([]any{r.Place}, args...)...)
 	}
 	if r.Name == "" {
@@ -238,7 +205,7 @@ func (r *Route) check() error {
 	case r.Path != "*" && !strings.HasPrefix(r.Path, "/"):
 		return wrong("write /"+r.Path, "path %q does not begin with a slash", r.Path)
 	case r.Target == "":
-		return wrong("", "the route has no target")
+		return wrong("write target: host:port below its path", "the route has no target")
 	case r.Broadcast > 2:
 		return wrong("0 the client, 1 all clients of the path, 2 all but the client", "broadcast level %d does not exist", r.Broadcast)
 	case faulty && onErrorRoute == "":

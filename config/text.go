@@ -70,7 +70,7 @@ func wrap(text string, width int) (lines []string) {
 // Reference is a YAML file with every key, each commented out at its default.
 func Reference() string {
 	var b strings.Builder
-	b.WriteString(referenceHead)
+	b.WriteString(referenceHead + "\n# Files\n" + includeOption().referenceLines())
 	for _, s := range Sections() {
 		title := fmt.Sprintf("\n# %s\n", s.Title)
 		for _, o := range s.Options {
@@ -82,6 +82,22 @@ func Reference() string {
 			b.WriteString(o.referenceLines())
 		}
 	}
+	return b.String() + routesReference()
+}
+
+// routesReference lists the keys of a route below the key that has routes.
+func routesReference() string {
+	var b strings.Builder
+	b.WriteString("\n# Routes\n\n# where requests go by path, host and subprotocol: a list of mappings, whose keys\n# are below\n#routes: []\n")
+	joint := "- "
+	for _, o := range Routing() {
+		b.WriteString("#\n")
+		for _, line := range wrap(o.Help, helpWidth-4) {
+			b.WriteString("#   # " + line + "\n")
+		}
+		fmt.Fprintf(&b, "# %s%s: %s\n", joint, strings.ReplaceAll(o.FileKey(), "-", "_"), o.yamlDefault())
+		joint = "  "
+	}
 	return b.String()
 }
 
@@ -90,7 +106,9 @@ const referenceHead = `# wsbridge configuration: every key, at its default. Take
 #
 # An option on the command line wins over the environment (WSBRIDGE_MAX_SESSIONS
 # for max-sessions), and that over this file. Seconds are a number or 30s, 5m,
-# 1h30m. Paths that do not start at the root start at the working directory.
+# 1h30m. Paths that do not start at the root start at the working directory. In
+# values, ${file:/path}, ${env:NAME} and ${credential:NAME} are replaced. wsbridge
+# man 5 has more.
 `
 
 func (o Option) referenceLines() string {
@@ -104,14 +122,13 @@ func (o Option) referenceLines() string {
 }
 
 func (o Option) yamlDefault() string {
-	switch o.to.(type) {
-	case *bool:
+	switch {
+	case o.Default != "":
+		return o.Default
+	case o.isSwitch():
 		return "false"
-	case *[]string, *Verbatim:
+	case o.isList():
 		return "[]"
 	}
-	if o.Default == "" {
-		return `""`
-	}
-	return o.Default
+	return `""`
 }

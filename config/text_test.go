@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 // With -update the golden files are written from the table:
@@ -55,8 +56,28 @@ func TestReferenceIsTheDefaults(t *testing.T) {
 	want.File = "r.yaml"
 	same(t, want, got)
 	for _, o := range newTable(new(Config)) {
-		if o.FileKey() != "" && o.Long != "listen" && got.Origin(o.Long).Source != File {
+		if o.FileKey() != "" && o.Long != "listen" && o.Long != "target" && got.Origin(o.Long).Source != File {
 			t.Errorf("key %s is not in the reference file", o.Long)
+		}
+	}
+}
+
+// The keys of a route as the reference has them, uncommented, are a route.
+func TestReferenceHasARoute(t *testing.T) {
+	_, below, ok := strings.Cut(Reference(), "#routes: []\n")
+	text := "routes:\n" + regexp.MustCompile(`(?m)^# ?`).ReplaceAllString(below, "")
+	text = strings.NewReplacer(`path: ""`, "path: /chat", `target: ""`, "target: ws://127.0.0.1:5000/x").Replace(text)
+	c, err := parse(t, words("--config r.yaml 6080"), nil, map[string]string{"r.yaml": text})
+	if !ok || err != nil {
+		t.Fatalf("%v of\n%s", err, text)
+	}
+	want := route(func(*Route) {})
+	if d := cmp.Diff([]Route{want}, c.Routes, cmpopts.IgnoreUnexported(Route{}), cmpopts.IgnoreFields(Route{}, "Place"), cmpopts.EquateEmpty()); d != "" {
+		t.Error(d)
+	}
+	for _, o := range Routing() {
+		if c.Routes[0].origins[o.Long].Source != File {
+			t.Errorf("key %s of a route is not in the reference file", o.Long)
 		}
 	}
 }

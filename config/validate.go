@@ -6,12 +6,13 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 )
 
 // Validate checks options against each other and against the files they name.
 // The error is a *UsageError.
 func (c *Config) Validate() error {
-	for _, check := range []func() error{c.checkTLS, c.checkWeb, c.checkSubprotocol, c.checkCompanions, c.checkChoices} {
+	for _, check := range []func() error{c.checkTLS, c.checkWeb, c.checkSubprotocol, c.checkCompanions, c.checkChoices, c.checkOnReload} {
 		if err := check(); err != nil {
 			return err
 		}
@@ -60,7 +61,7 @@ func (c *Config) checkWeb() error {
 func (c *Config) checkSubprotocol() error {
 	for _, name := range c.Subprotocol {
 		if strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r > '~' }) {
-			return usageErrorf("", "--subprotocol: %q has a character that no header field may hold", name)
+			return usageErrorf("leave it out", "--subprotocol: %q has a character that no header field may hold", name)
 		}
 	}
 	return nil
@@ -89,6 +90,7 @@ func (c *Config) checkCompanions() error {
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
 		{"--admin-token-file", c.AdminTokenFile != "", "--admin", c.Admin != ""},
 		{"--admin-name", len(c.AdminNames) > 0, "--admin", c.Admin != ""},
+		{"--ready-dial", c.ReadyDial, "--admin", c.Admin != ""},
 		{"--record-limit", c.RecordLimit > 0, "--record", c.Record != ""},
 	} {
 		if pair.set && !pair.there {
@@ -131,6 +133,30 @@ func (c *Config) checkChoices() error {
 		if pair.both {
 			return usageErrorf("leave out one of them", "%s and %s cannot both be", pair.one, pair.other)
 		}
+	}
+	return nil
+}
+
+// EndsOnReload tells whether live sessions are ended that newly read rules
+// refuse, and after how long.
+func (c *Config) EndsOnReload() (grace time.Duration, ends bool) {
+	text, isGrace := strings.CutPrefix(c.OnReload, "grace=")
+	if isGrace {
+		grace, _ = parseSeconds(text) // checkOnReload has read it
+	}
+	return grace, isGrace || c.OnReload == "kill"
+}
+
+func (c *Config) checkOnReload() error {
+	text, isGrace := strings.CutPrefix(c.OnReload, "grace=")
+	if isGrace {
+		if _, err := parseSeconds(text); err != nil {
+			return usageErrorf(err.Hint, "--on-reload: %s", err.Msg)
+		}
+		return nil
+	}
+	if c.OnReload != "keep" && c.OnReload != "kill" && c.OnReload != "" {
+		return usageErrorf("write keep, kill or grace=5m", "--on-reload: %q is none of keep, kill and grace=TIME", c.OnReload)
 	}
 	return nil
 }

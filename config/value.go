@@ -12,6 +12,21 @@ const (
 	maxSeconds = 1_000_000_000 // 31 years: far from where a time.Duration overflows
 )
 
+// Kind is what the option takes: "switch", "number", "seconds", "list" or "text".
+func (o Option) Kind() string {
+	switch o.to.(type) {
+	case *bool:
+		return "switch"
+	case *int:
+		return "number"
+	case *time.Duration:
+		return "seconds"
+	case *[]string, *Verbatim:
+		return "list"
+	}
+	return "text"
+}
+
 // set parses text into the option's field. A list is added to when more is
 // true and begins anew otherwise; of anything else the last value wins.
 func (o Option) set(text string, more bool) (err *UsageError) {
@@ -49,14 +64,14 @@ func parseBool(text string) (bool, *UsageError) {
 	case "false", "no", "off", "0":
 		return false, nil
 	}
-	return false, usageErrorf("", "%q is not true or false", text)
+	return false, usageErrorf("write true or false", "%q is not true or false", text)
 }
 
 // parseInt takes decimal, 0x, 0b and 0 (octal) forms, as the ancestor does.
 func parseInt(text string) (int, *UsageError) {
 	n, err := strconv.ParseInt(text, 0, 64)
 	if err != nil || n < 0 || n > maxInt || strings.Contains(text, "_") {
-		return 0, usageErrorf("", "%q is not a whole number from 0 to %d", text, maxInt)
+		return 0, usageErrorf("write it as 10, 0x1f, 0b11 or 017", "%q is not a whole number from 0 to %d", text, maxInt)
 	}
 	return int(n), nil
 }

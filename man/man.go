@@ -1,8 +1,9 @@
-// Package man has the manual page: a hand-written frame around an OPTIONS part
-// made from the option table. man/wsbridge.1 is this page in a file, for those
-// who package it; after a change of either, write it anew:
+// Package man has the manual pages: hand-written frames around parts made from
+// the option table. man/wsbridge.1 and man/wsbridge.5 are these pages in files,
+// for those who package them; after a change of either, write them anew:
 //
-//	go run ./cmd/wsbridge man > man/wsbridge.1
+//	go run ./cmd/wsbridge man 1 > man/wsbridge.1
+//	go run ./cmd/wsbridge man 5 > man/wsbridge.5
 package man
 
 import (
@@ -15,6 +16,50 @@ import (
 
 //go:embed wsbridge.1.in
 var frame string
+
+//go:embed wsbridge.5.in
+var fileFrame string
+
+// FilePage is the manual page wsbridge(5), of the configuration file, in mdoc(7).
+func FilePage() string {
+	return strings.NewReplacer("@KEYS@\n", keys(), "@ROUTE KEYS@\n", keyList(config.Routing(), "_")).Replace(fileFrame)
+}
+
+func keys() string {
+	var b strings.Builder
+	for _, s := range config.Sections() {
+		if list := keyList(s.Options, "-"); list != "" {
+			fmt.Fprintf(&b, ".Ss %s\n.Bl -tag -width Ds\n%s.El\n", escape(s.Title), list)
+		}
+	}
+	return b.String()
+}
+
+// keyList is the options as keys of a file, their words joined by joint.
+func keyList(options []config.Option, joint string) string {
+	var b strings.Builder
+	for _, o := range options {
+		if o.FileKey() == "" {
+			continue
+		}
+		fmt.Fprintf(&b, ".It Cm %s : %s\n%s.\n", strings.ReplaceAll(o.FileKey(), "-", joint), keyValue(o), escape(sentence(o.Help)))
+		if o.Default != "" {
+			fmt.Fprintf(&b, "The default is\n.Cm %s .\n", escape(o.Default))
+		}
+	}
+	return b.String()
+}
+
+// keyValue is what stands behind a key.
+func keyValue(o config.Option) string {
+	switch o.Kind() {
+	case "switch":
+		return "Cm true | false"
+	case "list":
+		return "Bq Ar " + o.Metavar + " , ..."
+	}
+	return "Ar " + strings.ReplaceAll(o.Metavar, "|", " | ")
+}
 
 // Page is the manual page wsbridge(1) in mdoc(7).
 func Page() string {

@@ -118,16 +118,22 @@ func fetch(client *http.Client, req *http.Request) (status int, body []byte, err
 		defer resp.Body.Close()
 		body, err = readAll(resp.Body, maxAnswer)
 	}
+	if err != nil {
+		return 0, nil, reasonOf(req, err)
+	}
+	return resp.StatusCode, body, nil
+}
+
+// reasonOf is why req has no answer, without its URL.
+func reasonOf(req *http.Request, err error) error {
 	var urlErr *url.Error
 	switch {
-	case err == nil:
-		return resp.StatusCode, body, nil
 	case req.Context().Err() != nil:
-		return 0, nil, errSlow(req.Context())
+		return errSlow(req.Context())
 	case errors.As(err, &urlErr):
-		return 0, nil, urlErr.Err
+		return urlErr.Err
 	}
-	return 0, nil, err
+	return err
 }
 
 // errSlow says why ctx ended.

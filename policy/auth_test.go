@@ -180,7 +180,7 @@ func TestSeveralUsersInLine(t *testing.T) {
 
 func TestOpenAuthMistakes(t *testing.T) {
 	tests := []struct{ plugin, source, want string }{
-		{"NoSuch", "x", "auth plugin NoSuch: there is none of that name: known are BasicHTTPAuth, ClientCertCNAuth, ExpectOrigin, exec, http"},
+		{"NoSuch", "x", "auth plugin NoSuch: there is none of that name: known are BasicHTTPAuth, ClientCertCNAuth, ExpectOrigin, ForwardAuth, exec, http"},
 		{"BasicHTTPAuth", "", "its source is missing"},
 		{"BasicHTTPAuth", "secretfile", "neither a file that is there nor user:password"},
 		{"BasicHTTPAuth", "/no/such:secret", "neither a file that is there nor user:password"},

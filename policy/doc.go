@@ -13,6 +13,9 @@
 //	404  no such token, which includes malformed and forged ones
 //	429  too many wrong guesses from the client's address
 //	502  a file, program or server needed to decide fails or is too slow
+//	503  what remembers spent tickets does not answer, or is full
+//
+// ForwardAuth also hands on the 401, 403 and redirects of the server it asks.
 //
 // What is said to the client names no file, no server and no token; the cause
 // of a 502 goes to the log. A token is in no error, no refusal and no log line.
@@ -42,6 +45,8 @@
 //	UnixDomainSocketDirectory     a directory; the token is a socket's path in it
 //	BaseTokenAPI, JSONTokenApi    a URL with one %s for the token, which is escaped
 //	JWTTokenApi                   a key file; the token is a JWT with host and port
+//	Ticket                        a file or directory of public keys; the token is a
+//	                              ticket of package ticket
 //	TokenRedis                    host[:port[:db[:password[:namespace]]]], or a URL
 //	exec, http                    callouts; see below
 //
@@ -77,6 +82,16 @@
 // for further ones) it leads to sentinels, with addr=HOST:PORT to a cluster;
 // #namespace=NAME gives the namespace. The key is TOKEN or NAMESPACE:TOKEN.
 //
+// # Ticket
+//
+// Keys are PEM, of Ed25519, and are read again when they change. FILE,URL keeps
+// what was spent in a Redis, whose URL is as above; FILE alone in memory. Options
+// follow a #: aud, this bridge's name, which tickets must then be for; leeway, by
+// how much clocks may differ (10s, at most 1m); life, the longest a ticket may
+// last (24h); namespace and ca are Redis's. A ticket is spent after all else has
+// been found right. If it names a user, who was authenticated as another is
+// refused.
+//
 // # Callouts
 //
 // What Python classes were. The question is one JSON object:
@@ -104,6 +119,11 @@
 //	ClientCertCNAuth   names, separated by spaces, "..." keeps them; one must be
 //	                   the verified client certificate's common name or a
 //	                   subject alternative name
+//	ForwardAuth        a URL that is asked by GET with X-Forwarded-Method, -Proto,
+//	                   -Host, -Uri and -For, and with the client's Accept,
+//	                   Authorization, Cookie, Origin and User-Agent, or what
+//	                   #headers= says: 2xx lets in, and the user is in Remote-User
+//	                   or the header of #user=; #ca= is a file of authorities
 //	exec, http         callouts: accepted at exit 0 or status 200, and the answer
 //	                   may be {"user": "name"} for the log; refused at exit 1, or
 //	                   401, 403, 404. They are sent Authorization, Cookie and

@@ -108,6 +108,8 @@ func (j *jwtTokens) open(keys []key, token string) ([]byte, bool) {
 	return verify(keys, j.algs, token)
 }
 
+var errExpired = forbidden("the token has expired")
+
 // validate tells why a genuine token is not taken.
 func (j *jwtTokens) validate(c jwt.Claims) error {
 	c.IssuedAt = nil // says nothing of when it may be used
@@ -115,7 +117,7 @@ func (j *jwtTokens) validate(c jwt.Claims) error {
 	expected.Time = j.now()
 	switch err := c.ValidateWithLeeway(expected, j.leeway); {
 	case errors.Is(err, jwt.ErrExpired):
-		return forbidden("the token has expired")
+		return errExpired
 	case errors.Is(err, jwt.ErrNotValidYet):
 		return forbidden("the token is not valid yet")
 	case err != nil:

@@ -36,6 +36,7 @@ var tokenPlugins = map[string]func(source string, log *slog.Logger) (Lookup, err
 	"BaseTokenAPI":              openAPI,
 	"JSONTokenApi":              openAPI,
 	"JWTTokenApi":               openJWT,
+	"Ticket":                    openTickets,
 	"TokenRedis":                openRedis,
 	"exec":                      openProgram,
 	"http":                      openServer,
@@ -56,6 +57,7 @@ var authPlugins = map[string]func(source string, log *slog.Logger) (Authenticato
 	"BasicHTTPAuth":    openBasic,
 	"ExpectOrigin":     openOrigins,
 	"ClientCertCNAuth": openCertNames,
+	"ForwardAuth":      openForwardAuth,
 	"exec":             openProgramDoorman,
 	"http":             openServerDoorman,
 }

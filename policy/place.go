@@ -10,8 +10,8 @@ import (
 // Place is where a request has its token. The zero value is the query
 // parameter "token".
 type Place struct {
-	kind string // query, host, path, cookie or header
-	name string // of the parameter, cookie or header; path: what stands before
+	kind string // query, host, path, cookie, header or subprotocol
+	name string // of the parameter, cookie or header; else what stands before
 }
 
 // ParsePlace reads where tokens are:
@@ -22,6 +22,10 @@ type Place struct {
 //	path:PREFIX  the path segment behind PREFIX; "path" alone is path:/
 //	cookie:NAME  the cookie's value as it stands
 //	header:NAME  the header's value; of Authorization what is behind "Bearer"
+//	subprotocol:PREFIX
+//	             what is behind PREFIX in the first offered subprotocol that
+//	             begins with it; "subprotocol" alone is subprotocol:bearer. (with
+//	             the dot). Conceal takes it out of the offer.
 func ParsePlace(s string) (Place, error) {
 	kind, name, named := strings.Cut(s, ":")
 	switch kind {
@@ -41,8 +45,15 @@ func ParsePlace(s string) (Place, error) {
 		if name != "" && !strings.ContainsFunc(name, notToken) {
 			return Place{kind, name}, nil
 		}
+	case "subprotocol":
+		if !named {
+			return Place{kind, "bearer."}, nil
+		}
+		if name != "" && !strings.ContainsFunc(name, notToken) {
+			return Place{kind, name}, nil
+		}
 	}
-	return Place{}, fmt.Errorf("no place for a token: %q: write query:NAME, host, path:/PREFIX/, cookie:NAME or header:NAME", s)
+	return Place{}, fmt.Errorf("no place for a token: %q: write query:NAME, host, path:/PREFIX/, cookie:NAME, header:NAME or subprotocol:PREFIX", s)
 }
 
 // notToken tells what no header or cookie name has in it (RFC 9110, 5.6.2).
@@ -75,6 +86,11 @@ func (p Place) find(r *http.Request) string {
 		return ""
 	case "header":
 		return header(r, p.name)
+	case "subprotocol":
+		if _, hidden := sortOffers(r.Header, p.name); len(hidden) > 0 {
+			return hidden[0]
+		}
+		return ""
 	}
 	return parameter(r.URL.RawQuery, p.parameter())
 }

@@ -4,6 +4,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func TestPlaces(t *testing.T) {
@@ -46,6 +48,11 @@ func TestPlaces(t *testing.T) {
 		{"header:X-Token", "/", []string{"x-token", " abc "}, "abc"},
 		{"header:Authorization", "/", []string{"Authorization", "bearer abc"}, "abc"},
 		{"header:Authorization", "/", []string{"Authorization", "Basic abc"}, ""},
+		{"subprotocol", "/", []string{"Sec-WebSocket-Protocol", "binary, bearer.a.b-c"}, "a.b-c"},
+		{"subprotocol:t-", "/", []string{"Sec-WebSocket-Protocol", "t-abc,t-later"}, "abc"},
+		{"subprotocol:t-", "/", []string{"Sec-WebSocket-Protocol", "bearer.abc"}, ""},
+		{"subprotocol", "/", []string{"Sec-WebSocket-Protocol", "bearer., binary"}, ""},
+		{"subprotocol", "/", nil, ""},
 	}
 	for _, tt := range tests {
 		place, err := ParsePlace(tt.place)
@@ -69,7 +76,7 @@ func TestPlaces(t *testing.T) {
 }
 
 func TestWrongPlaces(t *testing.T) {
-	for _, s := range []string{"", "url", "host:x", "query:", "cookie", "cookie:", "cookie:a b", "header:a:b", "header", "path:vnc"} {
+	for _, s := range []string{"", "url", "host:x", "query:", "cookie", "cookie:", "cookie:a b", "header:a:b", "header", "path:vnc", "subprotocol:", "subprotocol:a b", "subprotocol:a,b"} {
 		if _, err := ParsePlace(s); err == nil || !strings.Contains(err.Error(), "write query:NAME") {
 			t.Errorf("%q: %v", s, err)
 		}
@@ -93,5 +100,44 @@ func TestPlacesInOrder(t *testing.T) {
 	r.Header.Set("Cookie", "token=cook")
 	if decision, err := d.Decide(r); err != nil || decision.Target.Address != "desk:1" {
 		t.Error(decision, err)
+	}
+}
+
+// A token among the subprotocols is seen by nobody who chooses one, or is told
+// of the request after.
+func TestConceal(t *testing.T) {
+	place, err := ParsePlace("subprotocol")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := newDesk(t, "TokenFile", temp(t, "abc: desk:1\n"))
+	d.From = []Place{place}
+	for _, tt := range []struct{ offered, want []string }{
+		{[]string{"bearer.abc, binary"}, []string{"binary"}},
+		{[]string{"binary", "bearer.abc,  base64 "}, []string{"binary, base64"}},
+		{[]string{"bearer.abc"}, nil},
+		{[]string{"bearer.abc, bearer.other, bearer., x"}, []string{"x"}},
+	} {
+		r := upgrade("")
+		r.Header["Sec-Websocket-Protocol"] = tt.offered
+		if decision, err := d.Decide(r); err != nil || decision.Target.Address != "desk:1" {
+			t.Errorf("%q: %v, %v", tt.offered, decision, err)
+		}
+		d.Conceal(r)
+		if diff := cmp.Diff(tt.want, r.Header["Sec-Websocket-Protocol"]); diff != "" {
+			t.Errorf("%q: %s", tt.offered, diff)
+		}
+	}
+	plain := upgrade("")
+	plain.Header["Sec-Websocket-Protocol"] = []string{"synapse(contentType='a,b')", "x"}
+	d.Conceal(plain)
+	if diff := cmp.Diff([]string{"synapse(contentType='a,b')", "x"}, plain.Header["Sec-Websocket-Protocol"]); diff != "" {
+		t.Error("an offer without token is changed:", diff)
+	}
+	d.From = nil
+	r := upgrade("")
+	r.Header.Set("Sec-WebSocket-Protocol", "bearer.abc")
+	if d.Conceal(r); r.Header.Get("Sec-WebSocket-Protocol") != "bearer.abc" {
+		t.Error("where tokens are not looked for, they are a client's own matter")
 	}
 }

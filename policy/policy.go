@@ -1,6 +1,7 @@
 package policy
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -17,6 +18,13 @@ type Lookup interface {
 	Lookup(r *http.Request, token string) (Endpoint, error)
 	// Close lets go of connections kept for later lookups.
 	Close() error
+}
+
+// namedLookup is a Lookup whose tokens may name their user. It is told who was
+// authenticated ("": nobody), and refuses another's token.
+type namedLookup interface {
+	Lookup
+	lookupFor(r *http.Request, user, token string) (e Endpoint, named string, err error)
 }
 
 // Authenticator tells who a request is from.
@@ -52,7 +60,7 @@ type Policy struct {
 // Decision is what Decide found.
 type Decision struct {
 	Target Endpoint // zero where the Policy has no Tokens
-	User   string   // who it is, where Auth can tell
+	User   string   // who it is, where Auth can tell, or a ticket
 }
 
 // Decide authenticates r and then follows its token. Its error is a *Refusal.
@@ -65,7 +73,7 @@ func (p *Policy) Decide(r *http.Request) (Decision, error) {
 		if d.User, err = p.authenticate(r); err != nil {
 			return err
 		}
-		d.Target, err = p.lookup(r)
+		d, err = p.lookup(r, d.User)
 		return err
 	})
 	if refusal != nil {
@@ -132,25 +140,35 @@ func (p *Policy) authenticate(r *http.Request) (string, error) {
 	return user, err
 }
 
+var errMissing = forbidden("the token is missing")
+
 // maxToken is more than any JWT that passes through a request's head.
 const maxToken = 32 << 10
 
-func (p *Policy) lookup(r *http.Request) (Endpoint, error) {
+// lookup follows the token of a request by user.
+func (p *Policy) lookup(r *http.Request, user string) (d Decision, err error) {
+	d.User = user
 	if p.Tokens == nil {
-		return Endpoint{}, nil
+		return d, nil
 	}
 	token := p.token(r)
 	switch {
 	case token == "":
-		return Endpoint{}, forbidden("the token is missing")
+		return d, errMissing
 	case len(token) > maxToken:
-		return Endpoint{}, ErrNotFound
+		return d, ErrNotFound
 	}
-	e, err := p.Tokens.Lookup(r, token)
+	if tokens, ok := p.Tokens.(namedLookup); ok {
+		var named string
+		d.Target, named, err = tokens.lookupFor(r, user, token)
+		d.User = cmp.Or(user, named)
+	} else {
+		d.Target, err = p.Tokens.Lookup(r, token)
+	}
 	if refusal := (*Refusal)(nil); err != nil && !errors.Is(err, ErrNotFound) && !errors.As(err, &refusal) {
-		return Endpoint{}, &failure{"the token cannot be looked up now", err}
+		err = &failure{"the token cannot be looked up now", err}
 	}
-	return e, err
+	return d, err
 }
 
 func (p *Policy) token(r *http.Request) string {
@@ -198,6 +216,10 @@ func (p *Policy) address(r *http.Request) string {
 	if p.Address != nil {
 		return p.Address(r)
 	}
+	return connectionAddress(r)
+}
+
+func connectionAddress(r *http.Request) string {
 	host, _, _ := net.SplitHostPort(r.RemoteAddr)
 	return host
 }

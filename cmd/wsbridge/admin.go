@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"net"
@@ -26,7 +27,7 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 		return nil
 	}
 	a := &admin.Admin{Bridge: adminBridge{s.server}, Version: buildVersion(), Names: c.AdminNames, Log: s.log}
-	if len(s.hubs) > 0 {
+	if len(s.hubs.all()) > 0 {
 		a.Hubs = s.hubNumbers
 	}
 	if a.Token, err = firstLine(c.AdminTokenFile); err != nil {
@@ -43,9 +44,40 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 	if a.Token != "" || l.Addr().Network() == "unix" {
 		a.Recordings = recordingsOf(c)
 	}
+	a.Reload = s.reloadForAdmin
+	if c.ReadyDial {
+		a.Ready = s.reachable
+	}
 	s.admin, s.adminListener = a, l
-	s.server.Dialled = a.ObserveDial
+	s.server.Dialled, s.server.Greeted = a.ObserveDial, a.ObserveHandshake
 	s.summary.admin = l.Addr().String()
+	return nil
+}
+
+func (s *service) reloadForAdmin(ctx context.Context) (admin.Reloaded, error) {
+	r, err := s.reload(ctx)
+	if err != nil {
+		return admin.Reloaded{}, errors.New(oneLine(err))
+	}
+	return admin.Reloaded{Sessions: r.Sessions, Refused: r.Refused, Kept: r.Kept}, nil
+}
+
+// reachable tells of a target that cannot be reached, of those that are known
+// without a client.
+func (s *service) reachable(ctx context.Context) error {
+	s.reloading.Lock()
+	table := s.current.router.table
+	s.reloading.Unlock()
+	for _, d := range table.All() {
+		if d.target == nil {
+			continue
+		}
+		conn, err := d.target.Dial(ctx)
+		if err != nil {
+			return fmt.Errorf("target %s: %w", d.target, err)
+		}
+		conn.Close()
+	}
 	return nil
 }
 
@@ -141,7 +173,7 @@ func (s *service) serveAdmin() (stop func()) {
 
 // hubNumbers are the hubs in the administrator's words.
 func (s *service) hubNumbers() (all []admin.Hub) {
-	for name, h := range s.hubs {
+	for name, h := range s.hubs.all() {
 		n := h.Stats()
 		all = append(all, admin.Hub{
 			Name: name, Members: n.Members, Streams: n.Groups, In: n.MessagesIn, Out: n.MessagesOut,

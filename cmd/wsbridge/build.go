@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -10,29 +9,22 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/wsbridge/wsbridge/admin"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
-	"github.com/wsbridge/wsbridge/gateway"
 	"github.com/wsbridge/wsbridge/hub"
 	"github.com/wsbridge/wsbridge/hub/fme"
 	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/logs"
-	"github.com/wsbridge/wsbridge/policy"
-	"github.com/wsbridge/wsbridge/web"
-	"github.com/wsbridge/wsbridge/web/pages"
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
 // unlimited is what other rooms get for a timeout of 0: to them the zero value
 // means their default.
 const unlimited = 1_000_000_000 * time.Second
-
-// faultPatience is how long the end waits for fault routes to take what is
-// queued for them.
-const faultPatience = 3 * time.Second
 
 const maxPort = 65535
 
@@ -41,22 +33,16 @@ const logPatience = 3 * time.Second
 
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
-	config        *config.Config
+	config        *config.Config // that of the start
 	startup       *startup
 	upgrade       *upgrader // nil: there can be none
 	out           *logs.Output
 	log           *slog.Logger
 	pid           *pidFile
 	server        *bridge.Server
-	policy        *policy.Policy
-	router        *router
-	hubs          map[string]*fme.Service
-	broadcasts    *hub.Hub // of gateway routes
-	faults        []*gateway.Faults
-	closers       []func()
+	hubs          *hubs
 	program       *wrap.Program // nil: none is wrapped
 	listeners     []net.Listener
-	files         io.Closer
 	admin         *admin.Admin // nil: none
 	adminListener net.Listener
 	stopAdmin     func()
@@ -64,6 +50,11 @@ type service struct {
 	ended         chan struct{} // a session has ended
 	busy          time.Time     // when somebody was last seen connected
 	summary       summary
+
+	reloading sync.Mutex
+	current   *generation // changed under reloading
+	retiring  sync.WaitGroup
+	reread    func() (*config.Config, error) // nil: there is nothing to reload
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
@@ -86,18 +77,20 @@ func newService(ctx context.Context, c *config.Config, l *startup, stdout, stder
 
 // newBareService has opened nothing but its log.
 func newBareService(c *config.Config, out *logs.Output) *service {
-	return &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1), hubs: map[string]*fme.Service{}}
+	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1)}
+	s.hubs = &hubs{log: s.log, groups: map[string]*hub.Hub{}, services: map[string]*fme.Service{}}
+	return s
 }
 
 // build opens the target's side, then TLS and files, then listeners, and starts
 // a wrapped program when its port is ours.
 func (s *service) build(ctx context.Context, stdout io.Writer) error {
-	s.server = s.newServer(stdout)
-	for _, step := range []func() error{s.openTarget, s.loadTLS, s.openWeb} {
-		if err := step(); err != nil {
-			return startError(err)
-		}
+	var err error
+	if s.current, err = s.newGeneration(s.config); err != nil {
+		return startError(err)
 	}
+	s.summary = s.current.summary
+	s.server = s.newServer(stdout)
 	for _, step := range []func(context.Context) error{s.listen, s.openAdmin} {
 		if err := step(ctx); err != nil {
 			return startError(err)
@@ -118,31 +111,13 @@ func startError(err error) error {
 
 // newServer gives each field of the config to the field it is for.
 func (s *service) newServer(stdout io.Writer) *bridge.Server {
-	c := s.config
-	server := &bridge.Server{
-		TLSOnly:      c.SSLOnly || c.VerifyClient,
-		Subprotocols: c.Subprotocol,
-		Text:         c.Text,
-		Heartbeat:    c.Heartbeat,
-		SessionIdle:  c.SessionIdle,
-		Limits: bridge.Limits{
-			Sessions:      c.MaxSessions,
-			SessionsPerIP: c.MaxSessionsPerIP,
-			EndTimeout:    orUnlimited(c.EndTimeout),
-		},
-		Log:          s.log,
-		SessionEnded: s.sessionEnded,
-	}
-	if c.Pump == "goroutines" {
+	server := &bridge.Server{Rules: s.current.rules, Log: s.log, SessionEnded: s.sessionEnded}
+	if s.config.Pump == "goroutines" {
 		server.Pump = bridge.PumpGoroutines
 	}
-	if c.RunOnce {
-		server.Limits.Sessions = 1
-	}
-	if c.Traffic {
+	if s.config.Traffic {
 		server.Traffic = stdout
 	}
-	s.summary = summary{routes: []string{}, pages: c.Pages, web: c.Web, fileOnly: c.FileOnly, tlsOnly: server.TLSOnly, record: c.Record, daemon: c.Daemon}
 	return server
 }
 
@@ -158,70 +133,6 @@ func orUnlimited(d time.Duration) time.Duration {
 		return unlimited
 	}
 	return d
-}
-
-// loadTLS offers TLS even while there is no certificate: it may come.
-func (s *service) loadTLS() error {
-	c := s.config
-	if c.Cert == "" {
-		return nil
-	}
-	passphrase, err := readPassphrase(c)
-	if err != nil {
-		return err
-	}
-	certificate, err := listen.CertificateFiles{Cert: c.Cert, Key: c.Key, Passphrase: passphrase}.Load(s.log)
-	if err != nil {
-		return err
-	}
-	s.summary.tls = certificate.Present()
-	if !s.summary.tls && c.Origin("cert").Source != config.Default {
-		s.log.Warn("certificate not found, TLS is off until it appears", "cert", c.Cert)
-	}
-	s.server.TLS, err = s.tlsConfig(certificate)
-	return err
-}
-
-func (s *service) tlsConfig(certificate *listen.Certificate) (*tls.Config, error) {
-	c := s.config
-	version, err := listen.ParseVersion(c.SSLVersion)
-	if err != nil {
-		return nil, &config.UsageError{Msg: "--ssl-version: " + err.Error()}
-	}
-	ciphers, notes, err := listen.ParseCiphers(c.SSLCiphers)
-	if err != nil {
-		return nil, &config.UsageError{Msg: "--ssl-ciphers: " + err.Error()}
-	}
-	for _, note := range notes {
-		s.log.Warn("--ssl-ciphers: " + note)
-	}
-	settings := listen.TLS{Certificate: certificate, MinVersion: version, Ciphers: ciphers}
-	if c.VerifyClient {
-		if settings.Clients, err = listen.LoadClientCAs(c.CAFile, s.log); err != nil {
-			return nil, err
-		}
-	}
-	return settings.Config(), nil
-}
-
-// openWeb serves files or pages, behind the policy where that is asked for.
-func (s *service) openWeb() error {
-	plain := web.Default()
-	if s.config.Pages {
-		plain = pages.New(pages.Options{Offers: s.offers})
-	}
-	if s.config.Web != "" {
-		files, err := web.Open(s.config.Web, !s.config.FileOnly)
-		if err != nil {
-			return fmt.Errorf("web: %w", err)
-		}
-		s.files, plain = files, files
-	}
-	s.server.Handler = s.withConsole(s.router.plain(plain))
-	if s.config.WebAuth {
-		s.server.Handler = s.policy.Guard(s.server.Handler)
-	}
-	return nil
 }
 
 // listen opens all listeners before any is served.
@@ -335,18 +246,11 @@ func (s *service) close() {
 	if s.adminListener != nil {
 		s.adminListener.Close()
 	}
-	for _, f := range s.faults {
-		f.Close(faultPatience)
+	if s.current != nil {
+		s.current.close()
 	}
-	for _, closeIt := range s.closers {
-		closeIt()
-	}
-	if s.policy != nil {
-		s.policy.Close()
-	}
-	if s.files != nil {
-		s.files.Close()
-	}
+	s.retiring.Wait()
+	s.hubs.close()
 	if err := s.pid.remove(); err != nil {
 		s.log.Warn("pid file not removed", "err", err)
 	}

@@ -113,12 +113,12 @@ func demoService(front net.Listener, hall net.Addr, stderr io.Writer) (*service,
 	if err != nil {
 		return nil, err
 	}
-	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), listeners: []net.Listener{front}}
+	s := newBareService(c, out)
+	s.listeners = []net.Listener{front}
 	to := target.TCP{Address: hall.String()}
 	s.server = &bridge.Server{
-		Route:   routeTo(to),
-		Handler: demoPages(),
-		Log:     s.log,
+		Rules: bridge.Rules{Route: routeTo(to), Handler: demoPages()},
+		Log:   s.log,
 	}
 	return s, nil
 }

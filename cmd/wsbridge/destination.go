@@ -33,69 +33,69 @@ type destination struct {
 
 // openRoutes fills the table of routes: those of the options, Hiawatha's lines,
 // and behind them what the positional target or a token leads to.
-func (s *service) openRoutes(r *router) error {
-	lines, err := hiawathaRoutes(s.config.WebSockets)
+func (g *generation) openRoutes(r *router) error {
+	lines, err := hiawathaRoutes(g.config.WebSockets)
 	if err != nil {
 		return err
 	}
-	for _, spec := range append(slices.Clone(s.config.Routes), lines...) {
+	for _, spec := range append(slices.Clone(g.config.Routes), lines...) {
 		if !spec.Enabled || strings.HasPrefix(spec.Target, filePrefix) {
 			continue
 		}
-		if err := s.openRoute(r, spec); err != nil {
+		if err := g.openRoute(r, spec); err != nil {
 			return &config.UsageError{Msg: fmt.Sprintf("%s: route %s: %s", spec.Place, spec.Name, err)}
 		}
 	}
-	return s.openFallback(r)
+	return g.openFallback(r)
 }
 
-func (s *service) openRoute(r *router, spec config.Route) error {
-	d, err := s.destination(spec)
+func (g *generation) openRoute(r *router, spec config.Route) error {
+	d, err := g.destination(spec)
 	if err != nil {
 		return err
 	}
-	s.summary.routes = append(s.summary.routes, fmt.Sprintf("%s to %s", spec.Name, d))
+	g.summary.routes = append(g.summary.routes, fmt.Sprintf("%s to %s", spec.Name, d))
 	return r.table.Add(route.Pattern{Host: spec.Host, Path: spec.Path, Subprotocol: spec.Subprotocol}, d)
 }
 
 // openFallback is for what no other route takes; there may be none.
-func (s *service) openFallback(r *router) error {
-	d := &destination{name: "*", path: "*", byToken: s.policy.Tokens != nil}
-	to, err := s.fixedTarget(r.options)
+func (g *generation) openFallback(r *router) error {
+	d := &destination{name: "*", path: "*", byToken: g.policy.Tokens != nil}
+	to, err := g.fixedTarget(r.options)
 	switch {
 	case err != nil:
 		return err
 	case to != nil:
 		d.target, d.byToken = to, false
-	case s.config.Target != "" && !d.byToken:
-		if d, err = s.destination(config.RouteTo(s.config.Target)); err != nil {
+	case g.config.Target != "" && !d.byToken:
+		if d, err = g.destination(config.RouteTo(g.config.Target)); err != nil {
 			return &config.UsageError{Msg: err.Error()}
 		}
-		d.place, s.summary.target = "", d.String()
+		d.place, g.summary.target = "", d.String()
 	case !d.byToken:
-		s.summary.target = "its routes"
+		g.summary.target = "its routes"
 		return nil
 	}
 	return r.table.Add(route.Pattern{}, d)
 }
 
 // destination opens the target of a route.
-func (s *service) destination(spec config.Route) (d *destination, err error) {
+func (g *generation) destination(spec config.Route) (d *destination, err error) {
 	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path}
 	scheme, rest, _ := strings.Cut(spec.Target, ":")
 	switch {
 	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":
-		d.service, err = s.gateway(spec)
+		d.service, err = g.gateway(spec)
 	case strings.HasPrefix(scheme, "passthrough+"):
-		d.relay, err = s.passthrough(spec)
+		d.relay, err = g.passthrough(spec)
 	case scheme == "fme" && config.IsHub(spec.Target):
-		err = s.openHub(d, rest)
+		err = g.openHub(d, rest)
 	case spec.Target == "token:":
-		if d.byToken = true; s.policy.Tokens == nil {
+		if d.byToken = true; g.policy.Tokens == nil {
 			err = errors.New("there is no token plugin: add --token-plugin")
 		}
 	default:
-		d.target, err = s.streamTarget(spec)
+		d.target, err = g.streamTarget(spec)
 	}
 	if _, isGateway := d.service.(gatewayRoute); err == nil && !isGateway {
 		err = onlyForMessages(spec)
@@ -130,14 +130,14 @@ func (d *destination) String() string {
 }
 
 // streamTarget is a target of bytes.
-func (s *service) streamTarget(spec config.Route) (bridge.Target, error) {
-	options := target.Options{Timeout: orUnlimited(s.config.DialTimeout)}
+func (g *generation) streamTarget(spec config.Route) (bridge.Target, error) {
+	options := target.Options{Timeout: orUnlimited(g.config.DialTimeout)}
 	address := spec.Target
 	if rest, ok := strings.CutPrefix(address, "tcp://"); ok {
 		address = rest
-	} else if rest, ok := strings.CutPrefix(address, "tls://"); ok || s.config.SSLTarget {
+	} else if rest, ok := strings.CutPrefix(address, "tls://"); ok || g.config.SSLTarget {
 		var err error
-		if options.TLS, err = s.targetTLS(spec); err != nil {
+		if options.TLS, err = g.targetTLS(spec); err != nil {
 			return nil, err
 		}
 		if ok {
@@ -149,8 +149,8 @@ func (s *service) streamTarget(spec config.Route) (bridge.Target, error) {
 
 // targetTLS is how TLS is spoken to a route's target: its own options, and
 // where it has none the bridge's.
-func (s *service) targetTLS(spec config.Route) (*tls.Config, error) {
-	c := s.config
+func (g *generation) targetTLS(spec config.Route) (*tls.Config, error) {
+	c := g.config
 	options := target.TLSOptions{
 		CAFile: cmp.Or(spec.TargetCA, c.TargetCA), Insecure: spec.TargetInsecure || c.TargetInsecure, Name: cmp.Or(spec.TargetName, c.TargetName),
 		CertFile: cmp.Or(spec.TargetCert, c.TargetCert), KeyFile: cmp.Or(spec.TargetKey, c.TargetKey),
@@ -159,8 +159,8 @@ func (s *service) targetTLS(spec config.Route) (*tls.Config, error) {
 }
 
 // gateway is a WebSocket target, with what the route does to messages.
-func (s *service) gateway(spec config.Route) (admitter, error) {
-	to, err := s.webSocket(spec)
+func (g *generation) gateway(spec config.Route) (admitter, error) {
+	to, err := g.webSocket(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -168,22 +168,22 @@ func (s *service) gateway(spec config.Route) (admitter, error) {
 		Name: spec.Name, Target: to, Subprotocols: spec.Offer, StrictSubprotocol: spec.StrictOffer,
 		AcceptFirst: spec.OnConnect == "accept-first", Broadcast: gateway.Broadcast(spec.Broadcast),
 		ForwardHeaders: spec.ForwardHeaders, SetHeaders: headersOf(spec.SetHeaders), Forwarded: spec.Forwarded, PassControl: spec.PassControl,
-		MaxBytes: spec.MaxMessage, EndTimeout: orUnlimited(s.config.EndTimeout), Log: s.log,
+		MaxBytes: spec.MaxMessage, EndTimeout: orUnlimited(g.config.EndTimeout), Log: g.log,
 	}
 	if rt.Broadcast != gateway.Self {
-		if rt.Hub, err = s.broadcastHub(); err != nil {
+		if rt.Hub, err = g.hubs.group(g.config, broadcasts); err != nil {
 			return nil, err
 		}
 	}
-	if err := s.contents(rt, spec); err != nil {
+	if err := g.contents(rt, spec); err != nil {
 		return nil, err
 	}
-	return gatewayRoute{rt}, s.onError(rt, spec)
+	return gatewayRoute{rt}, g.onError(rt, spec)
 }
 
-func (s *service) webSocket(spec config.Route) (to target.WebSocket, err error) {
-	options := target.Options{Timeout: orUnlimited(s.config.DialTimeout)}
-	if options.TLS, err = s.targetTLS(spec); err != nil {
+func (g *generation) webSocket(spec config.Route) (to target.WebSocket, err error) {
+	options := target.Options{Timeout: orUnlimited(g.config.DialTimeout)}
+	if options.TLS, err = g.targetTLS(spec); err != nil {
 		return to, err
 	}
 	return target.ParseWebSocket(spec.Target, options)
@@ -199,7 +199,7 @@ func headersOf(lines []string) http.Header {
 }
 
 // contents compiles what the route does to messages.
-func (s *service) contents(rt *gateway.Route, spec config.Route) (err error) {
+func (g *generation) contents(rt *gateway.Route, spec config.Route) (err error) {
 	if rt.Content, err = content.ParseRule(spec.Content); err != nil {
 		return fmt.Errorf("content: %w", err)
 	}
@@ -210,7 +210,7 @@ func (s *service) contents(rt *gateway.Route, spec config.Route) (err error) {
 			return nil, nil
 		}
 		return content.Compile(steps, content.Options{
-			Stage: stage, Single: spec.Single, BinaryPass: spec.Binary == "pass", MaxBytes: spec.MaxMessage, Log: s.log,
+			Stage: stage, Single: spec.Single, BinaryPass: spec.Binary == "pass", MaxBytes: spec.MaxMessage, Log: g.log,
 		})
 	}
 	if rt.In, err = compile("in", spec.In); err != nil {
@@ -219,11 +219,11 @@ func (s *service) contents(rt *gateway.Route, spec config.Route) (err error) {
 	if rt.Out, err = compile("out", spec.Out); err != nil {
 		return err
 	}
-	return s.onlyTaken(rt)
+	return g.onlyTaken(rt)
 }
 
 // onlyTaken leaves of the content types those that the steps can work on.
-func (s *service) onlyTaken(rt *gateway.Route) error {
+func (g *generation) onlyTaken(rt *gateway.Route) error {
 	types := rt.Content.Types
 	rt.Content.Types = slices.DeleteFunc(slices.Clone(types), func(t string) bool {
 		return !rt.In.Takes(t) || !rt.Out.Takes(rt.In.Result(t))
@@ -237,40 +237,40 @@ func (s *service) onlyTaken(rt *gateway.Route) error {
 const filePrefix = "file:"
 
 // onError is what the route does with bad messages.
-func (s *service) onError(rt *gateway.Route, spec config.Route) error {
+func (g *generation) onError(rt *gateway.Route, spec config.Route) error {
 	name, toRoute := strings.CutPrefix(spec.OnError, "route:")
 	if !toRoute {
 		rt.OnError = map[string]gateway.OnError{"close": gateway.Close, "drop": gateway.Drop, "reply": gateway.Reply}[spec.OnError]
 		return nil
 	}
-	i := slices.IndexFunc(s.config.Routes, func(r config.Route) bool { return r.Name == name })
+	i := slices.IndexFunc(g.config.Routes, func(r config.Route) bool { return r.Name == name })
 	if i < 0 {
 		return fmt.Errorf("on-error: no route is named %q", name)
 	}
-	deliver, err := s.sink(s.config.Routes[i])
+	deliver, err := g.sink(g.config.Routes[i])
 	if err != nil {
 		return fmt.Errorf("on-error: %w", err)
 	}
-	rt.OnError, rt.Fault = gateway.Fault, &gateway.Faults{Name: name, Deliver: deliver, Log: s.log}
-	s.faults = append(s.faults, rt.Fault)
+	rt.OnError, rt.Fault = gateway.Fault, &gateway.Faults{Name: name, Deliver: deliver, Log: g.log}
+	g.faults = append(g.faults, rt.Fault)
 	return nil
 }
 
 // sink is how a fault route takes a record.
-func (s *service) sink(spec config.Route) (func([]byte) error, error) {
+func (g *generation) sink(spec config.Route) (func([]byte) error, error) {
 	scheme, rest, _ := strings.Cut(spec.Target, ":")
 	switch {
 	case scheme == "file":
 		return gateway.FileSink(rest), nil
 	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":
-		to, err := s.webSocket(spec)
+		to, err := g.webSocket(spec)
 		return gateway.MessageSink(to), err
 	case scheme == "fme" && config.IsHub(spec.Target):
-		return s.hubSink(rest, spec.Name)
+		return g.hubSink(rest, spec.Name)
 	case strings.HasPrefix(scheme, "passthrough+") || spec.Target == "token:":
 		return nil, fmt.Errorf("route %s cannot take messages: name one to file:, ws://, fme: or host:port", spec.Name)
 	}
-	to, err := s.streamTarget(spec)
+	to, err := g.streamTarget(spec)
 	if err != nil {
 		return nil, err
 	}
@@ -278,18 +278,18 @@ func (s *service) sink(spec config.Route) (func([]byte) error, error) {
 }
 
 // passthrough is a target that answers the handshake itself.
-func (s *service) passthrough(spec config.Route) (bridge.Relay, error) {
+func (g *generation) passthrough(spec config.Route) (bridge.Relay, error) {
 	to, err := passthrough.Parse(spec.Target)
 	if err != nil {
 		return nil, err
 	}
 	if to.TLS != nil {
-		if to.TLS, err = s.targetTLS(spec); err != nil {
+		if to.TLS, err = g.targetTLS(spec); err != nil {
 			return nil, err
 		}
 	}
 	to.AllowCN, to.HostTarget, to.Forwarded = spec.AllowCN, spec.HostTarget, spec.Forwarded
-	to.Idle, to.RefusedStatus, to.Log = spec.Idle, spec.Refused, s.log
+	to.Idle, to.RefusedStatus, to.Log = spec.Idle, spec.Refused, g.log
 	return relayed{to}, nil
 }
 

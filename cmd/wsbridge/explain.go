@@ -121,6 +121,8 @@ func (q question) addHeaders(r *http.Request, places []policy.Place) error {
 		r.AddCookie(&http.Cookie{Name: name, Value: q.token})
 	case "header":
 		r.Header.Set(name, q.token)
+	case "subprotocol":
+		r.Header.Add("Sec-WebSocket-Protocol", name+q.token)
 	}
 	return nil
 }
@@ -151,7 +153,7 @@ func explain(c *config.Config, q question, stdout, stderr io.Writer) error {
 		return err
 	}
 	defer s.close()
-	r, err := q.request(s.policy.From)
+	r, err := q.request(s.current.policy.From)
 	if err != nil {
 		return err
 	}
@@ -169,11 +171,15 @@ func newDecision(c *config.Config, stderr io.Writer) (*service, error) {
 		return nil, err
 	}
 	s := newBareService(c, out)
-	s.server = s.newServer(io.Discard)
-	if err := s.openTarget(); err != nil {
+	s.current = s.bareGeneration(c)
+	if err := s.current.openTarget(); err != nil {
 		s.close()
 		return nil, startError(err)
 	}
+	if tickets := s.current.tickets(); tickets != nil {
+		tickets.Peek = true
+	}
+	s.server = s.newServer(io.Discard)
 	return s, nil
 }
 
@@ -193,7 +199,7 @@ func (e *explanation) line(what, format string, args ...any) {
 func (e *explanation) tell() error {
 	c, r := e.service.config, e.request
 	e.line("request", "GET %s from %s for host %s", r.URL.Path, e.from, r.Host)
-	d, found := e.service.router.table.Find(r)
+	d, found := e.service.current.router.table.Find(r)
 	switch {
 	case !found:
 		e.line("route", "none takes this path")
@@ -244,7 +250,7 @@ func (e *explanation) content(g gatewayRoute) error {
 
 // user tells who the client is found to be.
 func (e *explanation) user(origin string) {
-	decision, err := e.service.router.guard.Decide(e.request)
+	decision, err := e.service.current.router.guard.Decide(e.request)
 	switch {
 	case err != nil:
 		e.line("user", "%s: refused: %s%s", e.service.config.AuthPlugin, err, origin)
@@ -257,7 +263,7 @@ func (e *explanation) user(origin string) {
 
 // token tells where the token leads.
 func (e *explanation) token(origin string) {
-	decision, err := e.service.policy.Decide(e.request)
+	decision, err := e.service.current.policy.Decide(e.request)
 	if err != nil {
 		e.line("token", "refused: %s%s", err, origin)
 		return

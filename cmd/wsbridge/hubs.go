@@ -2,10 +2,14 @@ package main
 
 import (
 	"fmt"
+	"log/slog"
+	"maps"
 	"net/http"
 	"strings"
+	"sync"
 	"time"
 
+	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/hub"
 	"github.com/wsbridge/wsbridge/hub/fme"
 	"github.com/wsbridge/wsbridge/hub/fme/console"
@@ -14,8 +18,8 @@ import (
 )
 
 // openHub makes d the hub of that name, which all routes to it share.
-func (s *service) openHub(d *destination, name string) error {
-	h, err := s.hub(name)
+func (g *generation) openHub(d *destination, name string) error {
+	h, err := g.hub(name)
 	if err != nil {
 		return err
 	}
@@ -23,34 +27,27 @@ func (s *service) openHub(d *destination, name string) error {
 	return nil
 }
 
-func (s *service) hub(name string) (*fme.Service, error) {
-	if h := s.hubs[name]; h != nil {
+// hub is the service of that name as this generation has it.
+func (g *generation) hub(name string) (h *fme.Service, err error) {
+	if h := g.services[name]; h != nil {
 		return h, nil
 	}
-	groups, err := s.newHub(name)
-	if err != nil {
+	options := g.hubOptions()
+	if options.Permits, err = hubPermits(g.config.HubPermits); err != nil {
 		return nil, err
 	}
-	options := s.hubOptions()
-	if options.Permits, err = hubPermits(s.config.HubPermits); err != nil {
-		groups.Close()
-		return nil, err
+	if h, err = g.hubs.service(g.config, name, options); err == nil {
+		g.services[name] = h
 	}
-	h := &fme.Service{Name: name, Hub: groups, Options: options}
-	if err := h.Check(); err != nil {
-		groups.Close()
-		return nil, err
-	}
-	s.hubs[name] = h
-	return h, nil
+	return h, err
 }
 
 // console is where the page for people is served.
 const consolePath = "/fme"
 
 // withConsole serves the hubs' console beside the pages, if there is a hub.
-func (s *service) withConsole(pages http.Handler) http.Handler {
-	path := s.hubPath()
+func (g *generation) withConsole(pages http.Handler) http.Handler {
+	path := g.hubPath()
 	if path == "" {
 		return pages
 	}
@@ -68,8 +65,8 @@ func (s *service) withConsole(pages http.Handler) http.Handler {
 }
 
 // hubPath is where the console finds its hub; "": there is none.
-func (s *service) hubPath() string {
-	for _, d := range s.router.table.All() {
+func (g *generation) hubPath() string {
+	for _, d := range g.router.table.All() {
 		if _, ok := d.service.(hubService); ok {
 			return "../" + strings.Trim(strings.TrimPrefix(d.path, "*"), "/")
 		}
@@ -77,33 +74,75 @@ func (s *service) hubPath() string {
 	return ""
 }
 
-// broadcastHub is that of the gateway routes' groups, over all machines.
-func (s *service) broadcastHub() (h *hub.Hub, err error) {
-	if s.broadcasts == nil {
-		s.broadcasts, err = s.newHub("broadcast")
-	}
-	return s.broadcasts, err
+// hubs are those of all generations: a reload parts nobody who talks in one.
+type hubs struct {
+	log *slog.Logger
+
+	mu       sync.Mutex
+	groups   map[string]*hub.Hub
+	services map[string]*fme.Service // as the last generation has them
 }
 
-// newHub starts a hub, with the other machines if there are any.
-func (s *service) newHub(name string) (*hub.Hub, error) {
+// broadcasts is the hub of the gateway routes' groups.
+const broadcasts = "broadcast"
+
+func (h *hubs) service(c *config.Config, name string, options fme.Options) (*fme.Service, error) {
+	groups, err := h.group(c, "fme:"+name)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	next := &fme.Service{Name: name, Hub: groups, Options: options}
+	if last := h.services[name]; last != nil {
+		next = last.With(options)
+	}
+	if err := next.Check(); err != nil {
+		return nil, err
+	}
+	h.services[name] = next
+	return next, nil
+}
+
+// group starts a hub at its first call, with the other machines if there are any.
+func (h *hubs) group(c *config.Config, name string) (*hub.Hub, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if there := h.groups[name]; there != nil {
+		return there, nil
+	}
 	slow := map[string]hub.Slow{"disconnect": hub.Disconnect, "drop-oldest": hub.DropOldest, "drop-newest": hub.DropNewest}
-	h := &hub.Hub{Queue: hub.Queue{Slow: slow[s.config.HubSlow]}, Log: s.log}
-	if url := s.config.HubEngine; url != "" {
+	fresh := &hub.Hub{Queue: hub.Queue{Slow: slow[c.HubSlow]}, Log: h.log}
+	if url := c.HubEngine; url != "" {
 		if !strings.HasPrefix(url, "nats://") && !strings.HasPrefix(url, "tls://") {
 			return nil, fmt.Errorf("--hub-engine: %q is no engine: write nats://host:4222", url)
 		}
-		h.Engine = &nats.Engine{URL: url, Hub: name, Log: s.log}
+		fresh.Engine = &nats.Engine{URL: url, Hub: strings.TrimPrefix(name, "fme:"), Log: h.log}
 	}
-	if err := h.Start(); err != nil {
+	if err := fresh.Start(); err != nil {
 		return nil, fmt.Errorf("--hub-engine: %w", err)
 	}
-	s.closers = append(s.closers, h.Close)
-	return h, nil
+	h.groups[name] = fresh
+	return fresh, nil
 }
 
-func (s *service) hubOptions() fme.Options {
-	c := s.config
+func (h *hubs) close() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, g := range h.groups {
+		g.Close()
+	}
+}
+
+// all is a copy of the services by name.
+func (h *hubs) all() map[string]*fme.Service {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.services)
+}
+
+func (g *generation) hubOptions() fme.Options {
+	c := g.config
 	return fme.Options{
 		MaxStreams: c.HubMaxStreams, Rate: float64(c.HubRate), Burst: 2 * c.HubRate, IdleUnopened: orUnlimited(c.HubIdle),
 		Echo: c.HubEcho, StrictJSON: c.HubStrictJSON, User: userOf, Heartbeat: c.Heartbeat, MaxBytes: c.HubMaxMessage,
@@ -137,8 +176,8 @@ func hubPermits(lines []string) (permits map[string]fme.Permit, err error) {
 }
 
 // hubSink sends records to the stream of that name.
-func (s *service) hubSink(hubName, stream string) (func([]byte) error, error) {
-	h, err := s.hub(hubName)
+func (g *generation) hubSink(hubName, stream string) (func([]byte) error, error) {
+	h, err := g.hub(hubName)
 	if err != nil {
 		return nil, err
 	}
@@ -147,7 +186,7 @@ func (s *service) hubSink(hubName, stream string) (func([]byte) error, error) {
 		return nil, err
 	}
 	member.Attach(deaf{})
-	s.closers = append(s.closers, member.Leave)
+	g.closers = append(g.closers, member.Leave)
 	return func(record []byte) error {
 		return member.Send(message.Message{Text: true, Data: record}, false, stream)
 	}, nil
@@ -160,4 +199,4 @@ func (deaf) WriteFrames([]byte, int, int) error { return nil }
 func (deaf) Flush() error                       { return nil }
 
 func (deaf) TryFrames([]byte, int, int) (message.Progress, error) { return message.Sent, nil }
-func (deaf) GiveUp(error, time.Time)            {}
+func (deaf) GiveUp(error, time.Time)                              {}

@@ -8,8 +8,8 @@ import (
 
 // offers is what the start page shows a visitor: the targets of bytes, for a
 // page to open. Where a token leads is the token's secret.
-func (s *service) offers(*http.Request) (all []pages.Offer) {
-	for _, d := range s.router.table.All() {
+func (g *generation) offers(*http.Request) (all []pages.Offer) {
+	for _, d := range g.router.table.All() {
 		offer := pages.Offer{Name: d.name, Path: pathOf(d)}
 		switch {
 		case d.byToken:

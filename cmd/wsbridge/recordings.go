@@ -67,7 +67,7 @@ func runReplay(cmd *cobra.Command, player *record.Player, port, dir string) erro
 	if err != nil {
 		return err
 	}
-	s.server.Route = routeTo(player)
+	s.server.Rules.Route = routeTo(player)
 	s.summary.target = player.String()
 	return s.run(cmd.Context(), cmd.ErrOrStderr())
 }

@@ -32,12 +32,15 @@ func rootCommand(args, environ []string) *cobra.Command {
 	}
 	root.AddCommand(
 		checkCommand(environ),
+		configCommand(environ),
 		connectCommand(),
 		demoCommand(),
 		explainCommand(environ),
 		exportCommand(),
 		manCommand(),
+		reloadCommand(environ),
 		replayCommand(),
+		ticketCommand(),
 		versionCommand(),
 	)
 	root.InitDefaultCompletionCmd()
@@ -57,7 +60,8 @@ func bridgeCommand(cmd *cobra.Command, args, environ []string) (err error) {
 		return err
 	}
 	defer func() { l.predecessor.refuse(err) }()
-	c, err := config.Parse(args, environ, commandNames(cmd))
+	l.reread = func() (*config.Config, error) { return config.Parse(args, environ, commandNames(cmd)) }
+	c, err := l.reread()
 	switch {
 	case err != nil:
 		return err
@@ -113,12 +117,16 @@ func needShell(root *cobra.Command) {
 
 func manCommand() *cobra.Command {
 	return &cobra.Command{
-		Use:               "man",
-		Short:             "Print the manual page, for man -l - or mandoc",
-		Args:              cobra.NoArgs,
-		ValidArgsFunction: cobra.NoFileCompletions,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			_, err := io.WriteString(cmd.OutOrStdout(), man.Page())
+		Use:       "man [1 | 5]",
+		Short:     "Print a manual page, for man -l - or mandoc; 5: the configuration file's",
+		Args:      cobra.MatchAll(cobra.MaximumNArgs(1), cobra.OnlyValidArgs),
+		ValidArgs: []string{"1", "5"},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			page := man.Page()
+			if len(args) > 0 && args[0] == "5" {
+				page = man.FilePage()
+			}
+			_, err := io.WriteString(cmd.OutOrStdout(), page)
 			return err
 		},
 	}

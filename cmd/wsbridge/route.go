@@ -15,6 +15,7 @@ import (
 	"github.com/wsbridge/wsbridge/record"
 	"github.com/wsbridge/wsbridge/route"
 	"github.com/wsbridge/wsbridge/target"
+	"github.com/wsbridge/wsbridge/ticket"
 )
 
 // router says where an upgrade goes: who may enter, then by the table of
@@ -25,6 +26,7 @@ type router struct {
 	table    route.Table[*destination]
 	options  target.Options // of targets found by token
 	recorder *record.Recorder
+	uses     *uses // of the generation
 }
 
 var errNoRoute = &bridge.Refusal{Status: http.StatusNotFound, Reason: "no route for this path"}
@@ -36,13 +38,14 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 		guard = r.policy
 	}
 	decision, err := guard.Decide(request)
+	r.policy.Conceal(request)
 	switch {
 	case err != nil:
 		return bridge.Route{}, asBridgeRefusal(err)
 	case !found:
 		return bridge.Route{}, errNoRoute
 	case d.service != nil:
-		return bridge.Route{Service: known{d.service, decision.User}, User: decision.User}, nil
+		return bridge.Route{Service: known{d.service, decision.User, r.uses}, User: decision.User}, nil
 	case d.relay != nil:
 		return bridge.Route{Relay: d.relay, User: decision.User}, nil
 	}
@@ -119,43 +122,43 @@ func (r recorded) Dial(ctx context.Context) (net.Conn, error) {
 }
 
 // openTarget makes the router: who may enter, and where they go.
-func (s *service) openTarget() (err error) {
-	c := s.config
+func (g *generation) openTarget() (err error) {
+	c := g.config
 	if c.Libserver {
-		s.log.Info("--libserver has no effect: every connection has always been served at the same time")
+		g.log.Info("--libserver has no effect: every connection has always been served at the same time")
 	}
-	r := &router{options: target.Options{Timeout: orUnlimited(c.DialTimeout)}}
-	s.router = r
+	r := &router{options: target.Options{Timeout: orUnlimited(c.DialTimeout)}, uses: &g.uses}
+	g.router = r
 	if c.SSLTarget {
-		if r.options.TLS, err = s.targetTLS(config.Route{}); err != nil {
+		if r.options.TLS, err = g.targetTLS(config.Route{}); err != nil {
 			return fmt.Errorf("--ssl-target: %w", err)
 		}
 	}
-	if err := s.openPolicy(); err != nil {
+	if err := g.openPolicy(); err != nil {
 		return err
 	}
-	r.policy, r.guard = s.policy, &policy.Policy{Auth: s.policy.Auth, Log: s.log}
-	if err := s.openRoutes(r); err != nil {
+	r.policy, r.guard = g.policy, &policy.Policy{Auth: g.policy.Auth, Log: g.log}
+	if err := g.openRoutes(r); err != nil {
 		return err
 	}
 	if c.Record != "" {
-		r.recorder = &record.Recorder{Prefix: c.Record, MaxBytes: int64(c.RecordLimit) << 20, Log: s.log}
+		r.recorder = &record.Recorder{Prefix: c.Record, MaxBytes: int64(c.RecordLimit) << 20, Log: g.log}
 		if err := r.recorder.Start(); err != nil {
 			return fmt.Errorf("--record: %w", err)
 		}
 	}
-	s.server.Route, s.server.LogPath = r.route, r.pathForLog
-	s.server.QuickRoute = s.policy.Auth == nil && s.policy.Tokens == nil
+	g.rules.Route, g.rules.LogPath = g.route, r.pathForLog
+	g.rules.QuickRoute = g.policy.Auth == nil && g.policy.Tokens == nil
 	return nil
 }
 
 // fixedTarget is the target of bytes that the options name for every path, or
 // nil where they name none.
-func (s *service) fixedTarget(options target.Options) (to bridge.Target, err error) {
-	c := s.config
+func (g *generation) fixedTarget(options target.Options) (to bridge.Target, err error) {
+	c := g.config
 	switch {
 	case len(c.Command) > 0:
-		return wrapped{s}, nil
+		return wrapped{g}, nil
 	case c.UnixTarget != "":
 		to, err = options.Unix(c.UnixTarget)
 	case c.Target != "" && !config.HasScheme(c.Target):
@@ -166,27 +169,27 @@ func (s *service) fixedTarget(options target.Options) (to bridge.Target, err err
 	if err != nil {
 		return nil, &config.UsageError{Msg: err.Error()}
 	}
-	s.summary.target = to.String()
+	g.summary.target = to.String()
 	if c.SSLTarget {
-		s.summary.target += " (using SSL)"
+		g.summary.target += " (using SSL)"
 	}
 	return to, nil
 }
 
 // wrapped is the service's program, which starts after the router is made.
-type wrapped struct{ s *service }
+type wrapped struct{ g *generation }
 
 // String leaves the arguments out: it is in every session's log line, and a
 // password may be among them.
 func (w wrapped) String() string {
-	c := w.s.config
+	c := w.g.config
 	return fmt.Sprintf("%s (port %d)", filepath.Base(c.Command[0]), c.WrapPort)
 }
 
 // Dial waits for the program. That it does not come is told to the client in
 // words of its own: a refusal would be the system's, of a port it has not heard of.
 func (w wrapped) Dial(ctx context.Context) (net.Conn, error) {
-	conn, err := w.s.program.Dial(ctx)
+	conn, err := w.g.program().Dial(ctx)
 	if err != nil && ctx.Err() == nil {
 		return nil, &target.Error{Reason: "program does not serve its port", Err: err}
 	}
@@ -195,30 +198,33 @@ func (w wrapped) Dial(ctx context.Context) (net.Conn, error) {
 
 // openPolicy opens the token source and the users. What they say of a bad name
 // or source is for the person at the keyboard.
-func (s *service) openPolicy() (err error) {
-	c := s.config
-	s.policy = &policy.Policy{Log: s.log}
+func (g *generation) openPolicy() (err error) {
+	c := g.config
+	g.policy = &policy.Policy{Log: g.log}
 	plugin, source := c.TokenPlugin, c.TokenSource
 	if c.TargetConfig != "" {
 		plugin, source = "TokenFile", c.TargetConfig
 	}
 	if plugin != "" {
-		if s.policy.Tokens, err = policy.OpenTokens(plugin, source, s.log); err != nil {
+		if g.policy.Tokens, err = policy.OpenTokens(plugin, source, g.log); err != nil {
 			return &config.UsageError{Msg: "--token-plugin: " + err.Error()}
 		}
-		s.summary.target = "targets generated by " + plugin
+		g.summary.target = "targets generated by " + plugin
 	}
 	if c.AuthPlugin != "" {
-		if s.policy.Auth, err = policy.OpenAuth(c.AuthPlugin, c.AuthSource, s.log); err != nil {
+		if g.policy.Auth, err = policy.OpenAuth(c.AuthPlugin, c.AuthSource, g.log); err != nil {
 			return &config.UsageError{Msg: "--auth-plugin: " + err.Error()}
 		}
 	}
-	return s.openPlaces()
+	return g.openPlaces()
 }
 
-func (s *service) openPlaces() error {
-	places := s.config.TokenFrom
-	if s.config.HostToken {
+func (g *generation) openPlaces() error {
+	places := g.config.TokenFrom
+	if _, ok := g.policy.Tokens.(*policy.Tickets); ok && len(places) == 0 {
+		places = []string{"query", "cookie:" + ticket.DefaultCookie}
+	}
+	if g.config.HostToken {
 		places = []string{"host"}
 	}
 	for _, text := range places {
@@ -226,7 +232,7 @@ func (s *service) openPlaces() error {
 		if err != nil {
 			return &config.UsageError{Msg: "--token-from: " + err.Error()}
 		}
-		s.policy.From = append(s.policy.From, place)
+		g.policy.From = append(g.policy.From, place)
 	}
 	return nil
 }

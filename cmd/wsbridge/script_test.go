@@ -155,7 +155,7 @@ func found(ts *testscript.TestScript, _ bool, args []string) {
 
 // signal NAME: the running wsbridge gets a signal.
 func signalBridge(ts *testscript.TestScript, _ bool, args []string) {
-	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT}
+	signals := map[string]os.Signal{"TERM": syscall.SIGTERM, "INT": syscall.SIGINT, "HUP": syscall.SIGHUP}
 	ts.Check(bridgeOf(ts).cmd.Process.Signal(signals[args[0]]))
 }
 
@@ -204,12 +204,13 @@ func request(ts *testscript.TestScript, method string, args []string) {
 	}
 }
 
-// session ADDRESS: a client opens a session, which lasts to the script's end.
+// session ADDRESS[/PATH]: a client opens a session, which lasts to the script's end.
 func session(ts *testscript.TestScript, _ bool, args []string) {
-	conn, err := net.DialTimeout("tcp", args[0], patience)
+	address, path, _ := strings.Cut(args[0], "/")
+	conn, err := net.DialTimeout("tcp", address, patience)
 	ts.Check(err)
 	ts.Defer(func() { conn.Close() })
-	fmt.Fprintf(conn, "GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+	io.WriteString(conn, "GET /"+path+" HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: h3aOngl22xTlrMuoCGC4+w==\r\n\r\n")
 	conn.SetReadDeadline(time.Now().Add(patience))
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)

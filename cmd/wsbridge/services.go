@@ -69,17 +69,43 @@ func (t relayed) Relay(w http.ResponseWriter, r *http.Request) bridge.Ending {
 	return bridge.Ending{By: out.By, Reason: out.Reason, Dial: out.Dial, ToTarget: out.ToTarget, ToClient: out.ToClient}
 }
 
-// known is a service whose client's name is known by now.
+// known is a service whose client's name is known by now. Its visits use the
+// generation they came under.
 type known struct {
 	admitter
 	user string
+	uses *uses
+}
+
+func (k known) Admit(r *http.Request) (bridge.Visit, error) {
+	if !k.uses.hold() {
+		return nil, errChanged
+	}
+	visit, err := k.admitter.Admit(r.WithContext(context.WithValue(r.Context(), userKey{}, k.user)))
+	if err != nil {
+		k.uses.release()
+		return nil, err
+	}
+	return using{visit, k.uses}, nil
+}
+
+// using is a visit that is a use until it ends.
+type using struct {
+	bridge.Visit
+	uses *uses
+}
+
+func (u using) Serve(c *message.Conn) bridge.Ending {
+	defer u.uses.release()
+	return u.Visit.Serve(c)
+}
+
+func (u using) Leave() {
+	defer u.uses.release()
+	u.Visit.Leave()
 }
 
 type userKey struct{}
-
-func (k known) Admit(r *http.Request) (bridge.Visit, error) {
-	return k.admitter.Admit(r.WithContext(context.WithValue(r.Context(), userKey{}, k.user)))
-}
 
 // userOf is who policy found a request to be from.
 func userOf(r *http.Request) string {

@@ -27,6 +27,7 @@ func serve(ctx context.Context, c *config.Config, l *startup, stdout, stderr io.
 		return &failure{err}
 	}
 	defer s.upgrade.stop()
+	s.reread = l.reread
 	return s.run(ctx, stderr)
 }
 
@@ -40,7 +41,7 @@ func (s *service) run(ctx context.Context, stderr io.Writer) (err error) {
 	signals := make(chan os.Signal, 2) // the one that stops, the one that kills
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
-	defer s.reopenOnHangup()()
+	defer s.reloadOnHangup(ctx)()
 	s.stopAdmin = s.serveAdmin()
 	defer func() { s.stopAdmin() }()
 	s.summary.print(stderr, s.config, s.log)
@@ -56,30 +57,31 @@ func (s *service) run(ctx context.Context, stderr io.Writer) (err error) {
 	return s.serve(ctx, signals)
 }
 
-// reopenOnHangup opens the log file anew on every SIGHUP, until stop. Without
-// a log file a SIGHUP is the terminal's end, and ours.
-func (s *service) reopenOnHangup() (stop func()) {
-	if s.config.LogFile == "" && !s.config.Daemon {
+// reloadOnHangup reloads on every SIGHUP, until stop; several that come during
+// one reload are one.
+func (s *service) reloadOnHangup(ctx context.Context) (stop func()) {
+	if s.reread == nil || !s.reloadsOnHangup() {
 		return func() {}
 	}
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP)
-	done := make(chan struct{})
-	go s.reopenLogs(hangups, done)
+	ctx, cancel := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for {
+			select {
+			case <-hangups:
+				s.reload(ctx) // which says in the log what came of it
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	return func() {
 		signal.Stop(hangups)
-		close(done)
-	}
-}
-
-func (s *service) reopenLogs(hangups <-chan os.Signal, done <-chan struct{}) {
-	for {
-		select {
-		case <-hangups:
-			s.out.Reopen()
-		case <-done:
-			return
-		}
+		cancel()
+		<-ended
 	}
 }
 
@@ -116,7 +118,7 @@ func (s *service) await(ctx context.Context, signals <-chan os.Signal, broken <-
 		case <-s.upgrade.asked():
 			s.startSuccessor()
 		case word := <-s.upgrade.word():
-			if s.succeeded(word) {
+			if s.handedOver(word) {
 				return s.retire(ctx, signals)
 			}
 		case err := <-broken:

@@ -17,6 +17,7 @@ type startup struct {
 	predecessor   *predecessor
 	manager       *systemd.Manager
 	sockets       listen.Sockets
+	reread        func() (*config.Config, error) // for a reload; nil: there is none
 }
 
 // newStartup is for the very start: what is in the environment for this process

@@ -155,17 +155,27 @@ func TestUnderSystemd(t *testing.T) {
 	}
 }
 
-// TestStopUnderSystemd: the end is told at its beginning.
-func TestStopUnderSystemd(t *testing.T) {
+// TestReloadAndStopUnderSystemd: both are told at their beginning, and a reload
+// at its end too, whatever came of it.
+func TestReloadAndStopUnderSystemd(t *testing.T) {
 	b, d := newBoss(t), newDynasty(t)
-	d.start(b.environ, "127.0.0.1:0", occupied(t))
-	if got := b.told(); !strings.HasPrefix(got, "READY=1\n") {
-		t.Errorf("told %q", got)
+	d.write("yaml", "heartbeat: 30\n", 0o600)
+	d.start(b.environ, "--config", "yaml", "--listen", "127.0.0.1:0", occupied(t))
+	wants := func(start string) {
+		t.Helper()
+		if got := b.told(); !strings.HasPrefix(got, start) {
+			t.Errorf("systemd is told %q, want %q", got, start)
+		}
+	}
+	wants("READY=1\n")
+	for _, text := range []string{"heartbeat: 20\n", "hartbeat: 20\n"} {
+		d.write("yaml", text, 0o600)
+		d.signal(d.first.Process.Pid, syscall.SIGHUP)
+		wants("RELOADING=1\nMONOTONIC_USEC=")
+		wants("READY=1\n")
 	}
 	d.signal(d.first.Process.Pid, syscall.SIGTERM)
-	if got := b.told(); got != "STOPPING=1" {
-		t.Errorf("told %q", got)
-	}
+	wants("STOPPING=1")
 	<-d.ended
 }
 
@@ -236,11 +246,13 @@ func TestWatchdogOfAHang(t *testing.T) {
 func hung(t *testing.T) *bridge.Server {
 	entered, stuck := make(chan struct{}), make(chan struct{})
 	server := &bridge.Server{
-		QuickRoute: true,
-		Route: func(*http.Request) (bridge.Route, error) {
-			close(entered)
-			<-stuck
-			return bridge.Route{}, &bridge.Refusal{Status: http.StatusNotFound, Reason: "nothing"}
+		Rules: bridge.Rules{
+			QuickRoute: true,
+			Route: func(*http.Request) (bridge.Route, error) {
+				close(entered)
+				<-stuck
+				return bridge.Route{}, &bridge.Refusal{Status: http.StatusNotFound, Reason: "nothing"}
+			},
 		},
 		Log: slog.New(slog.DiscardHandler),
 	}

@@ -19,8 +19,8 @@ func (*upgrader) word() <-chan error      { return nil }
 func (*upgrader) successor() int          { return 0 }
 func (*upgrader) stop()                   {}
 
-func (*service) startSuccessor()           {}
-func (*service) succeeded(error) (ok bool) { return false }
+func (*service) startSuccessor()            {}
+func (*service) handedOver(error) (ok bool) { return false }
 
 // predecessor is the process that this one succeeds. There is never one here.
 type predecessor struct{}

@@ -260,9 +260,9 @@ func (u *upgrader) listenTo(line net.Conn, cmd *exec.Cmd) {
 	}
 }
 
-// succeeded is called with a successor's word. It is true when the successor
+// handedOver is called with a successor's word. It is true when the successor
 // serves: then all that this process had is the successor's.
-func (s *service) succeeded(word error) bool {
+func (s *service) handedOver(word error) bool {
 	u := s.upgrade
 	if word == nil {
 		word = s.handOver()

@@ -25,7 +25,23 @@ type Service struct {
 	Hub  *hub.Hub // whose groups are the streams; the caller starts and closes it
 	Options
 
-	errors errorCounts
+	errors *errorCounts // nil before the first
+	once   sync.Once
+}
+
+// With is the same hub, with the same counts, for clients that come under other
+// options.
+func (s *Service) With(o Options) *Service {
+	return &Service{Name: s.Name, Hub: s.Hub, Options: o, errors: s.counted()}
+}
+
+func (s *Service) counted() *errorCounts {
+	s.once.Do(func() {
+		if s.errors == nil {
+			s.errors = &errorCounts{}
+		}
+	})
+	return s.errors
 }
 
 // Options is how a hub behaves. The zero value is the default.
@@ -193,7 +209,7 @@ type Stats struct {
 }
 
 // Stats may be called at any time.
-func (s *Service) Stats() Stats { return Stats{s.Hub.Stats(), s.errors.snapshot()} }
+func (s *Service) Stats() Stats { return Stats{s.Hub.Stats(), s.counted().snapshot()} }
 
 // errorCounts counts errors by their code, of which there are few.
 type errorCounts struct {

@@ -101,7 +101,7 @@ func (s *session) hear(m message.Message) *Ending {
 
 // complain tells the client of its mistake.
 func (s *session) complain(f *fault) *Ending {
-	s.service.errors.add(f.code)
+	s.service.counted().add(f.code)
 	s.faults++
 	switch mode := s.service.Errors; {
 	case mode == ErrorsClose:
@@ -119,7 +119,7 @@ func (s *session) complain(f *fault) *Ending {
 func (s *session) warn() {
 	if now := time.Now(); now.Sub(s.told) >= engineDownEvery {
 		s.told = now
-		s.service.errors.add(engineDown)
+		s.service.counted().add(engineDown)
 		if s.service.Errors == ErrorFrames {
 			s.member.Tell((&fault{engineDown, "receivers on this machine have the message, those on others do not"}).message())
 		}

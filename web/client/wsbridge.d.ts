@@ -144,6 +144,7 @@ export type Why =
   | 'bridge shutting down'
   | 'session idle'
   | 'ended by the administrator'
+  | 'no longer allowed'
   | 'client answered none of two pings'
   /** There was no Close frame. */
   | 'connection lost'

@@ -233,7 +233,8 @@ const CLIENT = ['client closed', 'protocol error', 'bad payload', 'reader too sl
 const TARGET = ['target closed', 'its own reason', 'target reset', 'target refused the connection',
   'target name not found', 'target did not answer in time', 'target unreachable', 'target failed',
   'target sent bytes that are not UTF-8 text'];
-const BRIDGE = ['bridge shutting down', 'session idle', 'client answered none of two pings', 'ended by the administrator'];
+const BRIDGE = ['bridge shutting down', 'session idle', 'client answered none of two pings', 'ended by the administrator',
+  'no longer allowed'];
 const UNKNOWN = ['connection lost', 'no connection', 'not in the table'];
 
 /** Why sessions end, by who ends them: wsbridge's close table, and what only this side knows. */
@@ -254,7 +255,7 @@ export class Ending extends Error {
     why ??= who(reason) ? reason : USUAL[code] ?? UNKNOWN[2];
     super(reason ||= why);
     const by = who(why), plain = code == 1000 || why == CLIENT[0];
-    Object.assign(this, { by, code, reason, why, plain, retry: !plain && by != 'client' });
+    Object.assign(this, { by, code, reason, why, plain, retry: !plain && by != 'client' && code != 1008 });
   }
 }
 
