@@ -21,6 +21,7 @@ clear:
 
 install: ## what the tests need: Debian and npm packages
 	ci/install.sh
+	ci/pebble.sh
 
 ui: ## the pages, in web/pages/dist, for make build to embed
 	ci/ui.sh

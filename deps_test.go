@@ -23,7 +23,7 @@ const allowed = `
 config:       go.yaml.in/yaml/v3 github.com/spf13/pflag
 sniff:
 frame:        github.com/gobwas/ws
-listen:       golang.org/x/sys
+listen:       golang.org/x/crypto golang.org/x/sys
 web:
 web/client:
 web/demo:
@@ -31,6 +31,7 @@ demo:
 target:       golang.org/x/sys
 policy:       ticket github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
 record:
+access:       golang.org/x/sys
 ticket:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9
 wrap:         golang.org/x/sys
 loop:         golang.org/x/sys
@@ -38,7 +39,7 @@ systemd:      golang.org/x/sys
 logs:
 bridge:       frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
-cmd/wsbridge: admin bridge check config connect content demo gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+cmd/wsbridge: access admin bridge check config connect content demo gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 check:        frame message target github.com/gobwas/ws
 connect:      message target github.com/gobwas/ws
 content:      github.com/antchfx/xpath github.com/itchyny/gojq github.com/santhosh-tekuri/jsonschema/v6
@@ -51,7 +52,7 @@ passthrough:  sniff target golang.org/x/sys
 route:
 web/pages:
 admin:        web/pages github.com/prometheus/client_golang golang.org/x/time
-message:      frame github.com/gobwas/ws
+message:      frame github.com/gobwas/ws golang.org/x/sys
 bench:        golang.org/x/sys
 e2e:
 `

@@ -31,7 +31,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 	defer cancel()
 	r = r.WithContext(ctx)
 	r.RemoteAddr = raw.RemoteAddr().String()
-	d, session := s.judge(r)
+	d, session := s.judge(s.now().identify(r))
 	if session == nil {
 		return &decided{conn, d}
 	}
@@ -42,7 +42,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 		return nil
 	}
 	s.prepare(session, rest)
-	s.launch(session, raw)
+	s.launch(session, bare(raw))
 	return nil
 }
 
@@ -55,7 +55,7 @@ func plainUpgrade(r *http.Request) bool {
 // to go on with the decision.
 func (s *Server) judge(r *http.Request) (*decision, *session) {
 	d := s.decideCalmly(r)
-	if d.route.Target == nil {
+	if d.route.Target == nil || d.refusal != nil {
 		return d, nil
 	}
 	release := s.admit(r, d)

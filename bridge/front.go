@@ -22,7 +22,10 @@ func (s *Server) serveConn(raw net.Conn, crowded bool) {
 		return
 	}
 	stop := context.AfterFunc(s.ctx, func() { raw.Close() })
-	conn := s.greet(raw)
+	var conn net.Conn
+	if known := s.announced(raw); known != nil {
+		conn = s.greet(known)
+	}
 	if !stop() && conn != nil {
 		conn.Close()
 		conn = nil
@@ -52,10 +55,13 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 	conn := sniff.New(raw)
 	rules := s.now()
 	kind, err := conn.Sniff(s.limits().SniffTimeout)
+	reason, refused := rules.refuses(raw.RemoteAddr())
 	switch {
 	case err != nil:
 		s.log().Debug("connection closed before its first byte", "client", raw.RemoteAddr().String(), "err", err)
 		raw.Close()
+	case refused:
+		s.turnAway(conn, reason, lastWords(kind, reason))
 	case kind == sniff.TLS && rules.TLS != nil:
 		return s.handshake(conn, rules.TLS)
 	case kind == sniff.TLS:
@@ -78,21 +84,37 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 // error then speaks of TLS and not of a lost connection.
 var tlsRefusal = []byte{21, 3, 1, 0, 2, 2, 40}
 
+// tlsDenied is a fatal access_denied alert.
+var tlsDenied = []byte{21, 3, 1, 0, 2, 2, 49}
+
 // handshake does TLS under its own deadline. A failure is told by the alert.
 func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
-	secure := tls.Server(&transport{Conn: conn, pool: &s.buffers}, config)
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits().HeaderTimeout)
 	defer cancel()
 	began := time.Now()
-	if err := secure.HandshakeContext(ctx); err != nil {
+	below := &transport{Conn: conn, pool: &s.buffers, turn: &turn{of: s.turns, ctx: ctx}}
+	secure := tls.Server(below, config)
+	err := secure.HandshakeContext(ctx)
+	below.turn.release()
+	below.turn = nil
+	if err != nil {
 		s.counters.add("tls handshake failed")
 		s.log().Warn("tls handshake failed", "client", conn.RemoteAddr().String(), "err", err)
 		lingerClose(conn)
 		return nil
 	}
+	if secure.ConnectionState().NegotiatedProtocol == acmeProtocol {
+		s.log().Debug("ACME challenge answered", "client", conn.RemoteAddr().String())
+		secure.Close()
+		return nil
+	}
 	s.greeted("tls", began)
 	return secure
 }
+
+// acmeProtocol is of those who look whether we are who we say (RFC 8737): after
+// the handshake they have nothing to say.
+const acmeProtocol = "acme-tls/1"
 
 // turnAway closes a connection that HTTP cannot be spoken on.
 func (s *Server) turnAway(conn net.Conn, reason string, last []byte) {
@@ -105,9 +127,20 @@ func (s *Server) turnAway(conn net.Conn, reason string, last []byte) {
 
 // reject answers a connection before any request was read.
 func (s *Server) reject(conn net.Conn, status int, reason string) {
-	answer := fmt.Sprintf("HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
+	s.turnAway(conn, reason, plainAnswer(status, reason))
+}
+
+func plainAnswer(status int, reason string) []byte {
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
 		status, http.StatusText(status), len(reason)+1, reason)
-	s.turnAway(conn, reason, []byte(answer))
+}
+
+// lastWords are for a client that is not admitted, in what it speaks.
+func lastWords(kind sniff.Kind, reason string) []byte {
+	if kind == sniff.TLS {
+		return tlsDenied
+	}
+	return plainAnswer(http.StatusForbidden, reason)
 }
 
 // answerFlash gives the old plugin leave to connect to the port it asked on.

@@ -179,7 +179,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	r.RemoteAddr = g.addr
-	d, session := s.judge(r)
+	d, session := s.judge(s.now().identify(r))
 	if session == nil {
 		g.passOn(d)
 		return

@@ -2,12 +2,22 @@ package bridge
 
 import (
 	"crypto/tls"
+	"net"
 	"net/http"
+	"net/netip"
 	"time"
 )
 
 // Rules are what a client meets that comes to a Server.
 type Rules struct {
+	// Announced, when set, reads what a proxy in front says of a new connection,
+	// before anything else and until the deadline. Not valid: nothing was said.
+	Announced func(conn net.Conn, deadline time.Time) (client, local netip.AddrPort, err error)
+	// Admits, when set, says who may speak to us at all, and to others why not.
+	Admits func(client net.Addr) (reason string, ok bool)
+	// Identify, when set, is a request as its client sent it to the first proxy
+	// that is believed: RemoteAddr is the client's.
+	Identify func(*http.Request) *http.Request
 	// Route says where an upgrade goes while an HTTP status can still be
 	// said. A *Refusal as error is answered as it says.
 	Route func(*http.Request) (Route, error)
@@ -47,4 +57,19 @@ type Limits struct {
 }
 
 // quick says that an upgrade of a plain client can be decided on without waiting.
-func (r *Rules) quick() bool { return r.QuickRoute && !r.TLSOnly }
+func (r *Rules) quick() bool { return r.QuickRoute && !r.TLSOnly && r.Announced == nil }
+
+func (r *Rules) refuses(client net.Addr) (reason string, refused bool) {
+	if r.Admits == nil {
+		return "", false
+	}
+	reason, ok := r.Admits(client)
+	return reason, !ok
+}
+
+func (r *Rules) identify(request *http.Request) *http.Request {
+	if r.Identify == nil {
+		return request
+	}
+	return r.Identify(request)
+}

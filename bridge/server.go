@@ -35,6 +35,9 @@ type Route struct {
 	Service Service // messages
 	Relay   Relay   // the handshake and all that follows
 	User    string  // for the log
+	// Begin, when set, counts the session, when all else has agreed to it. The
+	// error, a *Refusal, keeps it out; release is called once it is over.
+	Begin func() (release func(), err error)
 }
 
 // Server is the bridge. The zero value plus Route works; set the fields before
@@ -67,7 +70,8 @@ type Server struct {
 	handoff  *handoff
 	sessions *sessions
 	conns    atomic.Int64 // connections that are no session (yet)
-	fronts   fronts       // serveConn, the HTTP server, porches
+	turns    turns
+	fronts   fronts // serveConn, the HTTP server, porches
 	counters counters
 	totals   totals
 	heads    heads
@@ -179,6 +183,7 @@ func (s *Server) start() {
 	s.use(s.Rules)
 	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()
+	s.turns = newTurns()
 	s.web = s.newWeb()
 	s.fronts.start(func() { s.web.Serve(s.handoff) })
 }

@@ -14,6 +14,7 @@ type transport struct {
 	net.Conn
 	pool *buffers
 	gate *gate // reads without blocking; nil until detach
+	turn *turn // of the handshake; nil after it
 
 	mu     sync.Mutex // crypto/tls may also write from a Read (key update)
 	corked bool
@@ -32,6 +33,7 @@ func (t *transport) detach() bool {
 		return t.gate != nil
 	}
 	raw, rest := sniffed.Detach()
+	raw = bare(raw)
 	t.Conn = &prefixed{raw, rest}
 	if t.gate = newGate(raw, rest, t.pool); t.gate != nil {
 		t.Conn = raw
@@ -43,7 +45,23 @@ func (t *transport) Read(p []byte) (int, error) {
 	if t.gate != nil {
 		return t.gate.tryRead(p)
 	}
+	if t.turn != nil {
+		return t.readInTurn(p)
+	}
 	return t.Conn.Read(p)
+}
+
+// readInTurn holds no turn while it waits for the client.
+func (t *transport) readInTurn(p []byte) (int, error) {
+	t.turn.release()
+	n, err := t.Conn.Read(p)
+	if err != nil {
+		return n, err
+	}
+	if err := t.turn.take(); err != nil {
+		return 0, err
+	}
+	return n, nil
 }
 
 // wait returns when Read may find something: bytes, an end or an error.

@@ -111,24 +111,26 @@ func (s *Server) rule(r *http.Request) *decision {
 	}
 	rules := s.now()
 	route, err := rules.Route(r)
-	if err != nil {
-		return &decision{refusal: asRefusal(err)}
+	d := &decision{route: route}
+	switch {
+	case err != nil:
+		d.refusal = asRefusal(err)
+	case route.Relay == nil:
+		d.refusal = checkVersion(r)
 	}
-	if route.Relay != nil {
-		return &decision{route: route}
+	if d.refusal == nil && route.Target != nil {
+		d.choose(r.Header, rules.Subprotocols)
 	}
-	if refusal := checkVersion(r); refusal != nil {
-		return &decision{refusal: refusal}
+	return d
+}
+
+// choose is for a session of bytes.
+func (d *decision) choose(h http.Header, allowed []string) {
+	var ok bool
+	if d.subprotocol, ok = chooseSubprotocol(h, allowed); !ok {
+		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(allowed, ", ")
+		d.refusal = &Refusal{Status: http.StatusBadRequest, Reason: reason}
 	}
-	if route.Target == nil {
-		return &decision{route: route}
-	}
-	subprotocol, ok := chooseSubprotocol(r.Header, rules.Subprotocols)
-	if !ok {
-		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(rules.Subprotocols, ", ")
-		return &decision{refusal: &Refusal{Status: http.StatusBadRequest, Reason: reason}}
-	}
-	return &decision{subprotocol: subprotocol, route: route}
 }
 
 // Explain is what would become of the upgrade r, in words. No slot is taken, and
@@ -150,10 +152,24 @@ func (s *Server) Explain(r *http.Request) (string, error) {
 
 // admit takes a slot, or makes the decision a refusal.
 func (s *Server) admit(r *http.Request, d *decision) (release func()) {
-	if d.refusal == nil {
-		release, d.refusal = s.sessions.admit(r.RemoteAddr)
+	if d.refusal != nil {
+		return nil
 	}
-	return release
+	slot, refusal := s.sessions.admit(r.RemoteAddr)
+	if refusal != nil || d.route.Begin == nil {
+		d.refusal = refusal
+		return slot
+	}
+	leave, err := d.route.Begin()
+	if err != nil {
+		slot()
+		d.refusal = asRefusal(err)
+		return nil
+	}
+	return func() {
+		slot()
+		leave()
+	}
 }
 
 func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
@@ -244,7 +260,8 @@ func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout 
 func unwrap(conn net.Conn) (net.Conn, []byte) {
 	switch c := conn.(type) {
 	case interface{ Detach() (net.Conn, []byte) }:
-		return c.Detach()
+		below, rest := c.Detach()
+		return bare(below), rest
 	case *tls.Conn:
 		return &secureConn{c, c.NetConn().(*transport)}, nil
 	}

@@ -24,14 +24,18 @@ type Config struct {
 	PreferIPv6     bool
 	PortOffset     int // added to every port that is listened on
 
-	Target         string // host:port, an IPv6 host in brackets; empty: one of those below
-	UnixTarget     string // a socket's path
-	SSLTarget      bool
-	TargetCA       string
-	TargetInsecure bool
-	TargetCert     string
-	TargetKey      string
-	TargetName     string
+	ProxyProtocol      []string // addresses, networks, "unix"
+	TrustedProxy       []string // the same
+	TrustedProxyHeader string
+	Target             string // host:port, an IPv6 host in brackets; empty: one of those below
+	UnixTarget         string // a socket's path
+	SSLTarget          bool
+	TargetCA           string
+	TargetInsecure     bool
+	TargetCert         string
+	TargetKey          string
+	TargetName         string
+	SendProxy string // "off", "v1" or "v2"
 
 	Routes     []Route  // of the file, then of the command line
 	RouteSpecs Verbatim // --route, as written
@@ -74,6 +78,14 @@ type Config struct {
 	VerifyClient    bool
 	CAFile          string
 
+	ACME          []string // names; empty: off
+	ACMEEmail     string
+	ACMEDirectory string // URL
+	ACMECache     string // directory
+	ACMECA        string
+	ACMEKeyID     string
+	ACMEKeyFile   string
+
 	Web      string // directory; empty: none
 	FileOnly bool
 	Pages    bool // the built-in ones, instead of Web
@@ -93,6 +105,19 @@ type Config struct {
 	Text        bool
 	Pump        string // "auto" or "goroutines"
 	Subprotocol []string
+
+	ClientRules          []string // in order
+	Origins              []string
+	TargetRules          []string // of targets that others chose, in order
+	Expect               string   // of the target's first bytes
+	Rate, RatePerUser    string
+	MaxSessionsPerUser   int
+	MaxSessionsPerTarget int
+	Bandwidth            string
+	BandwidthPerUser     string
+	BandwidthPerIP       string
+	SessionBytes         string
+	SessionTime          time.Duration
 
 	MaxSessions      int // 0: from the open-file limit
 	MaxSessionsPerIP int // 0: no limit of its own

@@ -21,6 +21,7 @@ func plain() *Config {
 		DialTimeout: 10 * time.Second, EndTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
 		HubAdmin: "loopback", HubErrors: "frame", HubSlow: "disconnect", Pump: "auto", HubIdle: time.Minute,
 		UnixListenMode: "600", SSLVersion: "default", WrapMode: "exit", WrapWait: 10 * time.Second, OnReload: "keep",
+		TrustedProxyHeader: "x-forwarded-for", SendProxy: "off",
 	}
 }
 
@@ -246,7 +247,7 @@ func TestUsageErrors(t *testing.T) {
 		{"6080 localhost:5900 --hartbeat 3", "unknown option --hartbeat", "did you mean --heartbeat?"},
 		{"6080 localhost:5900 -x", "unknown option -x in -x", "a long option has two dashes; see wsbridge --help"},
 		{"6080 localhost:5900 -verbose", "unknown option -e in -erbose", "a long option has two dashes; see wsbridge --help"},
-		{"--max 3 6080 localhost:5900", "option --max is ambiguous: --max-sessions, --max-sessions-per-ip", "write one of them out"},
+		{"--max 3 6080 localhost:5900", "option --max is ambiguous: --max-sessions-per-user, --max-sessions-per-target, --max-sessions, --max-sessions-per-ip", "write one of them out"},
 		{"6080 localhost:5900 --cert", "option --cert needs a value", "write --cert F"},
 		{"--heartbeat x 6080 localhost:5900", `--heartbeat: "x" is not a time from 0 to 1000000000 seconds`, seconds},
 		{"--heartbeat 1.5 6080 localhost:5900", `--heartbeat: "1.5" is not a time from 0 to 1000000000 seconds`, seconds},

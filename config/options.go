@@ -33,6 +33,7 @@ func (c *Config) sections() []Section {
 		{"Web pages", c.web()},
 		{"Sessions", c.sessions()},
 		{"Recording", c.recording()},
+		{"Access", c.access()},
 		{"Limits", c.limits()},
 		{"Process", c.process()},
 		{"Administration", c.administration()},
@@ -48,6 +49,9 @@ func (c *Config) listening() []Option {
 		{"unix-listen", "", "F", "", "listen on the unix socket F; the only positional is then the target", &c.UnixListen},
 		{"unix-listen-mode", "", "OCTAL", "600", "who may connect to the unix socket", &c.UnixListenMode},
 		{"port-offset", "", "N", "0", "add N to every port that is listened on", &c.PortOffset},
+		{"proxy-protocol", "", "TRUSTED", "", "connections from these addresses or networks, or unix, begin with a PROXY header; may be repeated", &c.ProxyProtocol},
+		{"trusted-proxy", "", "TRUSTED", "", "believe these addresses or networks, or unix, who their clients are; may be repeated", &c.TrustedProxy},
+		{"trusted-proxy-header", "", "x-forwarded-for|forwarded", "x-forwarded-for", "what trusted proxies say it in: X-Forwarded-For, -Proto and -Host, or Forwarded", &c.TrustedProxyHeader},
 		{"inetd", "", "", "", "standard input is the socket: a listening one, or one connection; the only positional is then the target", &c.Inetd},
 	}
 }
@@ -58,6 +62,7 @@ func (c *Config) targets() []Option {
 		{"route", "", "PATH=TARGET", "", "clients of PATH, [host]/path or *, go to TARGET; options of the route may follow, as name=value; may be repeated", &c.RouteSpecs},
 		{"websocket", "", "LINE", "", "a route as Hiawatha has it: \"ws://127.0.0.1:5000 /chat 15\", handshake passed through; may be repeated", &c.WebSockets},
 		{"unix-target", "", "F", "", "the target is the unix socket F", &c.UnixTarget},
+		{"send-proxy", "", "off|v1|v2", "off", "tell a target of bytes who its client is, by a PROXY header in front of them", &c.SendProxy},
 		{"ssl-target", "", "", "", "speak TLS to the target, and verify its certificate", &c.SSLTarget},
 		{"target-ca", "", "F", "", "with TLS to the target: trust the authorities in F, PEM, and no others", &c.TargetCA},
 		{"target-insecure", "", "", "", "with TLS to the target: take any certificate", &c.TargetInsecure},
@@ -112,6 +117,13 @@ func (c *Config) tls() []Option {
 		{"ssl-only", "", "", "", "refuse clients that do not speak TLS", &c.SSLOnly},
 		{"ssl-version", "", "default|tlsv1_1|tlsv1_2|tlsv1_3", "default", "lowest TLS version; default is 1.2", &c.SSLVersion},
 		{"ssl-ciphers", "", "LIST", "", "cipher suites up to TLS 1.2, by OpenSSL's or IANA's names", &c.SSLCiphers},
+		{"acme", "", "NAME", "", "obtain certificates for these names from an authority that speaks ACME, and renew them; may be repeated", &c.ACME},
+		{"acme-email", "", "ADDR", "", "with --acme: where the authority may write to", &c.ACMEEmail},
+		{"acme-directory", "", "URL", "", "with --acme: the authority; default is Let's Encrypt", &c.ACMEDirectory},
+		{"acme-cache", "", "DIR", "", "with --acme: where keys and certificates are kept; for its owner alone", &c.ACMECache},
+		{"acme-ca", "", "F", "", "with --acme: trust the authorities in F, PEM, for the directory", &c.ACMECA},
+		{"acme-key-id", "", "ID", "", "with --acme: the account that the authority gave, for external account binding", &c.ACMEKeyID},
+		{"acme-key-file", "", "F", "", "with --acme-key-id: its key, in the first line of F, base64url", &c.ACMEKeyFile},
 		{"verify-client", "", "", "", "clients must speak TLS and show a certificate that --cafile or the system trusts", &c.VerifyClient},
 		{"cafile", "", "F", "", "with --verify-client: trust the authorities in F, PEM, and no others", &c.CAFile},
 	}
@@ -150,6 +162,24 @@ func (c *Config) sessions() []Option {
 		{"pump", "", "auto|goroutines", "auto", "how plain sessions are carried: by an event loop where the system has one, or by two goroutines each", &c.Pump},
 		{"text", "", "", "", "send the target's bytes as text frames instead of binary ones", &c.Text},
 		{"subprotocol", "", "NAMES", "", "accept only these subprotocols, a list with commas; may be repeated", &c.Subprotocol},
+	}
+}
+
+func (c *Config) access() []Option {
+	return []Option{
+		{"client-rules", "", "RULES", "", "who may connect, in order: allow or deny, and an address, a network or all, a list with commas; may be repeated; no word is allow", &c.ClientRules},
+		{"origin", "", "ORIGINS", "", "pages that may open sessions: https://host, *.example.com, same-host, null, none (no Origin) or *; may be repeated; with --web or --pages: same-host,none", &c.Origins},
+		{"target-rules", "", "RULES", "", "where a token of somebody else's may lead, in order: allow or deny, and host[:port[-port]] or unix:/dir/; loopback, link-local and cloud metadata only if named", &c.TargetRules},
+		{"expect", "", "WHAT", "", "what the target says first, or the session ends: rfb, ssh or regex:PATTERN", &c.Expect},
+		{"rate", "", "RATE", "", "new sessions of one client address: 10/s, 100/m burst 20", &c.Rate},
+		{"rate-per-user", "", "RATE", "", "the same of one user", &c.RatePerUser},
+		{"max-sessions-per-user", "", "N", "0", "sessions at a time of one user; 0: no limit of its own", &c.MaxSessionsPerUser},
+		{"max-sessions-per-target", "", "N", "0", "sessions at a time to one target; 0: no limit of its own", &c.MaxSessionsPerTarget},
+		{"bandwidth", "", "RATE", "", "bytes a second of one session, each way: 512K, 1M, 10Mbit", &c.Bandwidth},
+		{"bandwidth-per-user", "", "RATE", "", "the same of all sessions of one user together", &c.BandwidthPerUser},
+		{"bandwidth-per-ip", "", "RATE", "", "the same of all sessions of one client address together", &c.BandwidthPerIP},
+		{"session-bytes", "", "SIZE", "", "end a session after so many bytes, both ways together: 500M, 10G", &c.SessionBytes},
+		{"session-time", "", "N", "0", "end a session after N seconds; 0: off", &c.SessionTime},
 	}
 }
 

@@ -34,6 +34,7 @@ type Route struct {
 	ForwardHeaders []string
 	SetHeaders     Verbatim
 	Forwarded      bool
+	SendProxy      string
 	PassControl    bool
 
 	TargetCA       string
@@ -81,6 +82,7 @@ func (r *Route) options() []Option {
 		{"forward-headers", "", "NAMES", "", "request headers that the target gets", &r.ForwardHeaders},
 		{"set-headers", "", "'NAME: V'", "", "a header that the target gets; may be repeated", &r.SetHeaders},
 		{"forwarded", "", "", "", "tell the target X-Forwarded-For, -Proto and -Host", &r.Forwarded},
+		{"send-proxy", "", "default|off|v1|v2", "default", "tell a target of bytes who its client is, by a PROXY header; default: as --send-proxy says", &r.SendProxy},
 		{"pass-control", "", "", "", "pings and pongs cross instead of being answered here", &r.PassControl},
 		{"target-ca", "", "F", "", "trust the authorities in F, PEM, and no others", &r.TargetCA},
 		{"target-insecure", "", "", "", "take any certificate", &r.TargetInsecure},

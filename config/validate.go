@@ -31,6 +31,9 @@ func (c *Config) checkTLS() error {
 	case !c.SSLOnly:
 		return nil
 	}
+	if len(c.ACME) > 0 {
+		return nil
+	}
 	if c.Cert == "" {
 		return usageErrorf("add --cert F", "%s without a certificate", option)
 	}
@@ -88,6 +91,14 @@ func (c *Config) checkCompanions() error {
 		{"--target-cert", c.TargetCert != "", "--ssl-target", c.mayTLS()},
 		{"--target-name", c.TargetName != "", "--ssl-target", c.mayTLS()},
 		{"--target-key", c.TargetKey != "", "--target-cert", c.TargetCert != ""},
+		{"--acme-email", c.ACMEEmail != "", "--acme", len(c.ACME) > 0},
+		{"--acme-directory", c.ACMEDirectory != "", "--acme", len(c.ACME) > 0},
+		{"--acme-cache", c.ACMECache != "", "--acme", len(c.ACME) > 0},
+		{"--acme-ca", c.ACMECA != "", "--acme", len(c.ACME) > 0},
+		{"--acme-key-id", c.ACMEKeyID != "", "--acme", len(c.ACME) > 0},
+		{"--acme", len(c.ACME) > 0, "--acme-cache", c.ACMECache != ""},
+		{"--acme-key-id", c.ACMEKeyID != "", "--acme-key-file", c.ACMEKeyFile != ""},
+		{"--acme-key-file", c.ACMEKeyFile != "", "--acme-key-id", c.ACMEKeyID != ""},
 		{"--admin-token-file", c.AdminTokenFile != "", "--admin", c.Admin != ""},
 		{"--admin-name", len(c.AdminNames) > 0, "--admin", c.Admin != ""},
 		{"--ready-dial", c.ReadyDial, "--admin", c.Admin != ""},

@@ -7,9 +7,10 @@ import (
 	"sync/atomic"
 )
 
-// TLS is how a server speaks it. Certificate alone is enough.
+// TLS is how a server speaks it. Certificate alone is enough, or ACME.
 type TLS struct {
 	Certificate *Certificate
+	ACME        *Obtained  // for its names, where Certificate does not hold them; nil: none
 	MinVersion  uint16     // from ParseVersion; 0: TLS 1.2
 	Ciphers     []uint16   // up to TLS 1.2, from ParseCiphers; nil: Go's choice
 	Clients     *ClientCAs // who signs the certificate a client must show; nil: it shows none
@@ -21,7 +22,7 @@ type TLS struct {
 // strange to another.
 func (t TLS) Config() *tls.Config {
 	config := &tls.Config{
-		GetCertificate:              t.Certificate.Get,
+		GetCertificate:              t.certificate,
 		MinVersion:                  cmp.Or(t.MinVersion, tls.VersionTLS12),
 		CipherSuites:                t.Ciphers,
 		NextProtos:                  []string{"http/1.1"},
@@ -30,7 +31,26 @@ func (t TLS) Config() *tls.Config {
 	if t.Clients != nil {
 		t.Clients.guard(config)
 	}
+	if t.ACME != nil {
+		t.ACME.answerChallenges(config)
+	}
 	return config
+}
+
+// certificate is the one in files if it is for the name that the client asks
+// for, then the one that was obtained for it, then what there is.
+func (t TLS) certificate(hello *tls.ClientHelloInfo) (*tls.Certificate, error) {
+	if t.ACME == nil {
+		return t.Certificate.Get(hello)
+	}
+	if t.Certificate == nil || !t.Certificate.Present() {
+		return t.ACME.Get(hello)
+	}
+	cert, err := t.Certificate.Get(hello)
+	if t.ACME.Has(hello.ServerName) && (err != nil || cert.Leaf.VerifyHostname(hello.ServerName) != nil) {
+		return t.ACME.Get(hello)
+	}
+	return cert, err
 }
 
 // ParseVersion reads the name of the lowest TLS version to be spoken:

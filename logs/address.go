@@ -119,7 +119,7 @@ func parseHost(s string) (string, error) {
 	if bracketed {
 		inner, bracketed = strings.CutSuffix(inner, "]")
 	}
-	if ip, err := netip.ParseAddr(inner); err == nil && (ip.Is6() || !bracketed) {
+	if ip, err := netip.ParseAddr(inner); err == nil && (ip.Is6() || !bracketed) && !strings.ContainsFunc(ip.Zone(), isOdd) {
 		return ip.String(), nil
 	}
 	if bracketed || strings.ContainsFunc(s, isOdd) {

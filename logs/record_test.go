@@ -111,7 +111,9 @@ func FuzzRecord(f *testing.F) {
 		if parts == nil {
 			t.Fatalf("not RFC 5424: %q", got)
 		}
-		if marked := parts[5] != ""; marked != strings.ContainsFunc(parts[6], func(r rune) bool { return r > '~' }) {
+		cut := strings.HasSuffix(parts[6], "...") // what the mark is for may be gone with the rest
+		needed := strings.ContainsFunc(parts[6], func(r rune) bool { return r > '~' })
+		if marked := parts[5] != ""; marked != needed && !(marked && cut) {
 			t.Errorf("a mark of the byte order: %v, in %q", marked, got)
 		}
 		checkLine(t, parts[6])

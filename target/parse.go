@@ -19,6 +19,7 @@ const maxText = 512
 type Options struct {
 	Timeout time.Duration // default 10 s
 	TLS     *tls.Config   // from TLSOptions.Load; nil: no TLS
+	Guard   Guard         // of TCP targets
 }
 
 // Parse is Options.Parse without any.
@@ -49,7 +50,7 @@ func (o Options) parse(s string) (Target, error) {
 	if err != nil {
 		return nil, err
 	}
-	return o.secure(TCP{Address: address, Timeout: o.Timeout})
+	return o.secure(TCP{Address: address, Timeout: o.Timeout, Guard: o.Guard})
 }
 
 // Unix is the target behind a unix socket, with the options.

@@ -15,7 +15,7 @@ import (
 // may take. errors.ErrUnsupported: only Dial can reach this target.
 func (t TCP) Start() (fd int, timeout time.Duration, err error) {
 	to, err := netip.ParseAddrPort(t.Address)
-	if err != nil || to.Addr().Zone() != "" || to.Addr().IsUnspecified() || to.Addr().Is4In6() {
+	if err != nil || t.Guard != nil || to.Addr().Zone() != "" || to.Addr().IsUnspecified() || to.Addr().Is4In6() {
 		return -1, 0, errors.ErrUnsupported
 	}
 	var family int

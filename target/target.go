@@ -6,6 +6,7 @@ import (
 	"cmp"
 	"context"
 	"net"
+	"syscall"
 	"time"
 )
 
@@ -32,6 +33,13 @@ type TCP struct {
 	Address  string        // host:port; an IPv6 host in brackets
 	Timeout  time.Duration // for the whole dial, all addresses; default 10 s
 	Resolver *net.Resolver // nil: net.DefaultResolver
+	Guard    Guard         // nil: every address may be connected to
+}
+
+// Guard is asked about every address of a target just before it is connected
+// to; its error is the dial's. (net.Dialer.ControlContext)
+type Guard interface {
+	Allows(target, address string) error
 }
 
 // Dial resolves the host and connects to the first of its addresses that
@@ -40,6 +48,11 @@ type TCP struct {
 // the caller closes it.
 func (t TCP) Dial(ctx context.Context) (net.Conn, error) {
 	d := net.Dialer{Timeout: cmp.Or(t.Timeout, defaultTimeout), KeepAliveConfig: keepAlive, Resolver: t.Resolver}
+	if t.Guard != nil {
+		d.ControlContext = func(_ context.Context, _, address string, _ syscall.RawConn) error {
+			return t.Guard.Allows(t.Address, address)
+		}
+	}
 	return d.DialContext(ctx, "tcp", t.Address)
 }
 

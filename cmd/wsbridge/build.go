@@ -41,6 +41,7 @@ type service struct {
 	pid           *pidFile
 	server        *bridge.Server
 	hubs          *hubs
+	quotas        *quotas
 	program       *wrap.Program // nil: none is wrapped
 	listeners     []net.Listener
 	admin         *admin.Admin // nil: none
@@ -77,7 +78,7 @@ func newService(ctx context.Context, c *config.Config, l *startup, stdout, stder
 
 // newBareService has opened nothing but its log.
 func newBareService(c *config.Config, out *logs.Output) *service {
-	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1)}
+	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1), quotas: newQuotas()}
 	s.hubs = &hubs{log: s.log, groups: map[string]*hub.Hub{}, services: map[string]*fme.Service{}}
 	return s
 }
@@ -90,6 +91,7 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 		return startError(err)
 	}
 	s.summary = s.current.summary
+	s.current.gate.agreed()
 	s.server = s.newServer(stdout)
 	for _, step := range []func(context.Context) error{s.listen, s.openAdmin} {
 		if err := step(ctx); err != nil {
@@ -97,6 +99,9 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	s.closeRest()
+	if s.current.acme != nil {
+		s.current.acme.Start()
+	}
 	return startError(s.startProgram(ctx, stdout))
 }
 

@@ -45,7 +45,7 @@ func tryConfig(c *config.Config, stderr io.Writer) (string, error) {
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
-	steps := append(s.current.steps()[1:], // newDecision has done the first
+	steps := append(s.current.steps()[2:], // newDecision has done the first two
 		[]step{
 			{"listen", func() error { return checkListen(c) }},
 			{"unix-listen-mode", func() error { _, err := listen.ParseMode(c.UnixListenMode); return err }},

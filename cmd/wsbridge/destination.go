@@ -20,10 +20,11 @@ import (
 
 // destination is where a route leads: one of the first four is set.
 type destination struct {
-	target  bridge.Target
-	service admitter
-	relay   bridge.Relay
-	byToken bool
+	target    bridge.Target
+	sendProxy string
+	service   admitter
+	relay     bridge.Relay
+	byToken   bool
 
 	name  string       // of the route
 	place string       // where the route was written; "": it is the target's
@@ -81,7 +82,8 @@ func (g *generation) openFallback(r *router) error {
 
 // destination opens the target of a route.
 func (g *generation) destination(spec config.Route) (d *destination, err error) {
-	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path}
+	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path, sendProxy: spec.SendProxy}
+	g.router.routeAnnounces = g.router.routeAnnounces || spec.SendProxy == "v1" || spec.SendProxy == "v2"
 	scheme, rest, _ := strings.Cut(spec.Target, ":")
 	switch {
 	case scheme == "ws" || scheme == "wss" || scheme == "ws+unix":

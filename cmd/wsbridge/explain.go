@@ -172,9 +172,11 @@ func newDecision(c *config.Config, stderr io.Writer) (*service, error) {
 	}
 	s := newBareService(c, out)
 	s.current = s.bareGeneration(c)
-	if err := s.current.openTarget(); err != nil {
-		s.close()
-		return nil, startError(err)
+	for _, open := range []func() error{s.current.openGate, s.current.openTarget} {
+		if err := open(); err != nil {
+			s.close()
+			return nil, startError(err)
+		}
 	}
 	if tickets := s.current.tickets(); tickets != nil {
 		tickets.Peek = true

@@ -38,6 +38,10 @@ type generation struct {
 	router   *router
 	services map[string]*fme.Service // by the names of their hubs
 	faults   []*gateway.Faults
+	acme     *listen.Obtained // nil: none
+	gate     *gate
+	quotas   *quotas      // of all generations
+	believed listen.Peers // proxies that say whose requests theirs are
 	closers  []func()
 	files    io.Closer
 	summary  summary
@@ -63,7 +67,7 @@ type step struct {
 }
 
 func (g *generation) steps() []step {
-	return []step{{"target", g.openTarget}, {"cert", g.loadTLS}, {"web", g.openWeb}}
+	return []step{{"client-rules", g.openGate}, {"target", g.openTarget}, {"acme", g.openACME}, {"cert", g.loadTLS}, {"proxy-protocol", g.openProxies}, {"web", g.openWeb}}
 }
 
 // inherit takes over what the generation before g remembers; nil: there is none.
@@ -75,9 +79,10 @@ func (g *generation) inherit(old *generation) {
 
 // bareGeneration has opened nothing.
 func (s *service) bareGeneration(c *config.Config) *generation {
-	g := &generation{config: c, log: s.log, hubs: s.hubs, program: func() *wrap.Program { return s.program }}
+	g := &generation{config: c, log: s.log, hubs: s.hubs, quotas: s.quotas, program: func() *wrap.Program { return s.program }}
 	g.services = map[string]*fme.Service{}
 	g.rules = bridge.Rules{
+		Admits:       g.admits,
 		TLSOnly:      c.SSLOnly || c.VerifyClient,
 		Subprotocols: c.Subprotocol,
 		Text:         c.Text,
@@ -140,6 +145,11 @@ func (g *generation) held(h http.Handler) http.Handler {
 func (g *generation) loadTLS() error {
 	c := g.config
 	if c.Cert == "" {
+		if g.acme != nil {
+			var err error
+			g.rules.TLS, err = g.tlsConfig(nil)
+			return err
+		}
 		return nil
 	}
 	passphrase, err := readPassphrase(c)
@@ -150,7 +160,7 @@ func (g *generation) loadTLS() error {
 	if err != nil {
 		return err
 	}
-	g.summary.tls = certificate.Present()
+	g.summary.tls = certificate.Present() || g.acme != nil
 	if !g.summary.tls && c.Origin("cert").Source != config.Default {
 		g.log.Warn("certificate not found, TLS is off until it appears", "cert", c.Cert)
 	}
@@ -171,7 +181,7 @@ func (g *generation) tlsConfig(certificate *listen.Certificate) (*tls.Config, er
 	for _, note := range notes {
 		g.log.Warn("--ssl-ciphers: " + note)
 	}
-	settings := listen.TLS{Certificate: certificate, MinVersion: version, Ciphers: ciphers}
+	settings := listen.TLS{Certificate: certificate, ACME: g.acme, MinVersion: version, Ciphers: ciphers}
 	if c.VerifyClient {
 		if settings.Clients, err = listen.LoadClientCAs(c.CAFile, g.log); err != nil {
 			return nil, err

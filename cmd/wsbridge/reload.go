@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/wsbridge/wsbridge/access"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
 )
@@ -73,6 +74,9 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 		next.close()
 		return nil, err
 	}
+	if next.acme != nil {
+		next.acme.Start() // what the cache holds is at hand before anybody asks
+	}
 	s.server.Use(next.rules)
 	s.succeed(next)
 	return r, s.review(ctx, r)
@@ -83,6 +87,7 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 func (s *service) succeed(next *generation) {
 	old := s.current
 	s.current = next
+	next.gate.agreed()
 	s.retiring.Add(1)
 	old.retire(func() {
 		go func() {
@@ -132,6 +137,9 @@ func (s *service) forbid(refused map[string]error) {
 // review is the decision on an upgrade that was let in before: nothing is
 // counted, spent or guessed. The error is why it would be refused.
 func (r *router) review(request *http.Request) error {
+	if err := r.gate.Enter(request, access.Address(request.RemoteAddr)); err != nil {
+		return err
+	}
 	d, found := r.table.Find(request)
 	if !found {
 		return errNoRoute

@@ -9,8 +9,10 @@ import (
 	"path/filepath"
 	"strings"
 
+	"github.com/wsbridge/wsbridge/access"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/record"
 	"github.com/wsbridge/wsbridge/route"
@@ -21,17 +23,24 @@ import (
 // router says where an upgrade goes: who may enter, then by the table of
 // routes, and from there perhaps by a token.
 type router struct {
-	policy   *policy.Policy // who may enter, and their tokens
-	guard    *policy.Policy // who may enter
-	table    route.Table[*destination]
-	options  target.Options // of targets found by token
-	recorder *record.Recorder
-	uses     *uses // of the generation
+	policy         *policy.Policy // who may enter, and their tokens
+	guard          *policy.Policy // who may enter
+	table          route.Table[*destination]
+	options        target.Options // of targets found by token
+	recorder       *record.Recorder
+	routeAnnounces bool
+	sendProxy      string // "off", "v1" or "v2"
+	uses           *uses  // of the generation
+	gate           *gate
+	dynamic        bool // tokens lead where somebody else says
 }
 
 var errNoRoute = &bridge.Refusal{Status: http.StatusNotFound, Reason: "no route for this path"}
 
 func (r *router) route(request *http.Request) (bridge.Route, error) {
+	if err := r.gate.Enter(request, access.Address(request.RemoteAddr)); err != nil {
+		return bridge.Route{}, asBridgeRefusal(err)
+	}
 	d, found := r.table.Find(request)
 	guard := r.guard
 	if found && d.byToken {
@@ -45,23 +54,31 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 	case !found:
 		return bridge.Route{}, errNoRoute
 	case d.service != nil:
-		return bridge.Route{Service: known{d.service, decision.User, r.uses}, User: decision.User}, nil
+		begin := r.gate.begin(request, decision.User, d.String())
+		return bridge.Route{Service: known{d.service, decision.User, r.uses}, User: decision.User, Begin: begin}, nil
 	case d.relay != nil:
-		return bridge.Route{Relay: d.relay, User: decision.User}, nil
+		return bridge.Route{Relay: d.relay, User: decision.User, Begin: r.gate.begin(request, decision.User, d.String())}, nil
 	}
 	to, err := r.streamTarget(d, decision)
 	if err != nil {
-		return bridge.Route{}, err
+		return bridge.Route{}, asBridgeRefusal(err)
+	}
+	if version := r.announcement(d); version > 0 {
+		to = target.ProxyHeaderFor(request, version).Before(to)
 	}
 	if r.recorder != nil {
 		to = recorded{to, r.recorder, request.RemoteAddr}
 	}
-	return bridge.Route{Target: to, User: decision.User}, nil
+	to, begin := r.gate.watch(to, request, decision.User), r.gate.begin(request, decision.User, to.String())
+	return bridge.Route{Target: to, User: decision.User, Begin: begin}, nil
 }
 
 func (r *router) streamTarget(d *destination, decision policy.Decision) (bridge.Target, error) {
 	if !d.byToken {
 		return d.target, nil
+	}
+	if r.dynamic {
+		return r.ruledTarget(decision.Target)
 	}
 	to, err := r.options.Parse(decision.Target.String())
 	if err != nil {
@@ -69,6 +86,35 @@ func (r *router) streamTarget(d *destination, decision policy.Decision) (bridge.
 	}
 	return to, nil
 }
+
+// ruledTarget is a target that somebody else chose, as far as the rules let it.
+func (r *router) ruledTarget(e policy.Endpoint) (to bridge.Target, err error) {
+	options := r.options
+	options.Guard = r.gate.targets
+	if e.Network == "unix" {
+		path, err := r.gate.targets.Unix(e.Address)
+		if err != nil {
+			return nil, err
+		}
+		return options.Unix(path)
+	}
+	if err := r.gate.targets.Check(e.Address); err != nil {
+		return nil, err
+	}
+	return options.Parse(e.Address)
+}
+
+// announcement is the version of the PROXY header that a target gets; 0: none.
+func (r *router) announcement(d *destination) int {
+	how := d.sendProxy
+	if how == "" || how == "default" {
+		how = r.sendProxy
+	}
+	return map[string]int{"v1": 1, "v2": 2}[how]
+}
+
+// announces tells whether any target is told who its client is.
+func (r *router) announces() bool { return r.sendProxy != "off" || r.routeAnnounces }
 
 // plain gives what is no upgrade to the destination of its path, if that has
 // answers of its own, and to the pages otherwise.
@@ -99,11 +145,18 @@ func (r *router) pathForLog(path string) string {
 }
 
 func asBridgeRefusal(err error) error {
-	var refusal *policy.Refusal
-	if !errors.As(err, &refusal) {
-		return err
+	var byPolicy *policy.Refusal
+	var byAccess *access.Refusal
+	var byRules *access.Error
+	switch {
+	case errors.As(err, &byPolicy):
+		return &bridge.Refusal{Status: byPolicy.Status, Reason: byPolicy.Reason, Header: byPolicy.Header}
+	case errors.As(err, &byAccess):
+		return (*bridge.Refusal)(byAccess)
+	case errors.As(err, &byRules):
+		return &bridge.Refusal{Status: http.StatusForbidden, Reason: byRules.Reason}
 	}
-	return &bridge.Refusal{Status: refusal.Status, Reason: refusal.Reason, Header: refusal.Header}
+	return err
 }
 
 // recorded is a target whose sessions are recorded.
@@ -121,13 +174,16 @@ func (r recorded) Dial(ctx context.Context) (net.Conn, error) {
 	return r.recorder.Wrap(conn, "client", r.client), nil
 }
 
+// ownTargets are token plugins whose targets are the administrator's own text.
+var ownTargets = map[string]bool{"": true, "TokenFile": true, "ReadOnlyTokenFile": true, "TokenFileName": true, "UnixDomainSocketDirectory": true}
+
 // openTarget makes the router: who may enter, and where they go.
 func (g *generation) openTarget() (err error) {
 	c := g.config
 	if c.Libserver {
 		g.log.Info("--libserver has no effect: every connection has always been served at the same time")
 	}
-	r := &router{options: target.Options{Timeout: orUnlimited(c.DialTimeout)}, uses: &g.uses}
+	r := &router{options: target.Options{Timeout: orUnlimited(c.DialTimeout)}, uses: &g.uses, gate: g.gate, sendProxy: c.SendProxy}
 	g.router = r
 	if c.SSLTarget {
 		if r.options.TLS, err = g.targetTLS(config.Route{}); err != nil {
@@ -138,6 +194,7 @@ func (g *generation) openTarget() (err error) {
 		return err
 	}
 	r.policy, r.guard = g.policy, &policy.Policy{Auth: g.policy.Auth, Log: g.log}
+	r.dynamic = !ownTargets[strings.TrimPrefix(c.TokenPlugin, "websockify.token_plugins.")]
 	if err := g.openRoutes(r); err != nil {
 		return err
 	}
@@ -148,7 +205,8 @@ func (g *generation) openTarget() (err error) {
 		}
 	}
 	g.rules.Route, g.rules.LogPath = g.route, r.pathForLog
-	g.rules.QuickRoute = g.policy.Auth == nil && g.policy.Tokens == nil
+	// Origins write to the log, which may wait.
+	g.rules.QuickRoute = g.policy.Auth == nil && g.policy.Tokens == nil && g.gate.Origins == nil && !r.announces()
 	return nil
 }
 
@@ -214,6 +272,12 @@ func (g *generation) openPolicy() (err error) {
 	if c.AuthPlugin != "" {
 		if g.policy.Auth, err = policy.OpenAuth(c.AuthPlugin, c.AuthSource, g.log); err != nil {
 			return &config.UsageError{Msg: "--auth-plugin: " + err.Error()}
+		}
+	}
+	if asked, ok := g.policy.Auth.(*policy.ForwardAuth); ok {
+		asked.Origin = func(r *http.Request) (proto, host string) {
+			o := listen.OriginOf(r)
+			return o.Proto, o.Host
 		}
 	}
 	return g.openPlaces()

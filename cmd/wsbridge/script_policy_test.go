@@ -236,7 +236,7 @@ func ask(ts *testscript.TestScript, address string, header []string) (status int
 }
 
 func askOn(conn net.Conn, host, path string, header []string) (status int, text string, err error) {
-	if !strings.Contains(strings.Join(header, "\n"), "Host:") {
+	if !strings.Contains("\n"+strings.Join(header, "\n"), "\nHost:") {
 		header = append(header, "Host: "+host)
 	}
 	go fmt.Fprintf(conn, "GET /%s HTTP/1.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"+

@@ -3,6 +3,7 @@ package main
 import (
 	"net/http"
 
+	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/policy"
 	"github.com/wsbridge/wsbridge/ticket"
 )
@@ -21,7 +22,9 @@ func (g *generation) withExchange(pages http.Handler) http.Handler {
 	if tickets == nil {
 		return pages
 	}
-	var exchange http.Handler = tickets.Exchange()
+	page := tickets.Exchange()
+	page.Secure = func(r *http.Request) bool { return listen.OriginOf(r).Proto == "https" }
+	var exchange http.Handler = page
 	if !g.config.WebAuth {
 		exchange = g.policy.Guard(exchange)
 	}

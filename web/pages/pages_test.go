@@ -1,7 +1,10 @@
 package pages
 
 import (
+	"bytes"
+	"compress/gzip"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"net/http"
 	"net/http/httptest"
@@ -79,6 +82,52 @@ func TestAssets(t *testing.T) {
 		if got.StatusCode != tt.status || got.Header.Get("Content-Type") != tt.kind {
 			t.Errorf("%s: %d, %q", tt.name, got.StatusCode, got.Header.Get("Content-Type"))
 		}
+	}
+}
+
+// TestPacked: what is large comes packed to those who say that they take it, and
+// is the same to the others.
+func TestPacked(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	io.WriteString(z, "let it = 1")
+	z.Close()
+	page := load(fstest.MapFS{"a.js.gz": {Data: packed.Bytes()}}).page("a.js")
+	tags := map[string]string{}
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "deflate, GZIP;q=0.5": "gzip", "br, gzip; q=1": "gzip",
+		"": "", "br": "", "gzip;q=0": "", "identity": "", "gzip;q=x": "",
+	} {
+		r := httptest.NewRequest("GET", "/a.js", nil)
+		r.Header.Set("Accept-Encoding", accept)
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, r)
+		h, content := w.Result().Header, w.Body.Bytes()
+		if got := h.Get("Content-Encoding"); got != want {
+			t.Errorf("accepts %q: sent as %q, want %q", accept, got, want)
+			continue
+		}
+		if want == "gzip" {
+			content = unpack(content)
+		}
+		if string(content) != "let it = 1" || h.Get("Content-Type") != "text/javascript; charset=utf-8" || h.Get("Vary") != "Accept-Encoding" {
+			t.Errorf("accepts %q: %q with %v", accept, content, h)
+		}
+		if tag, seen := tags[want]; seen && tag != h.Get("ETag") {
+			t.Errorf("accepts %q: tags %s and %s", accept, tag, h.Get("ETag"))
+		}
+		tags[want] = h.Get("ETag")
+	}
+	if tags["gzip"] == tags[""] {
+		t.Errorf("packed or not, the tag is %s", tags[""])
+	}
+}
+
+// TestBroken: a file that was damaged is an error, not half a page.
+func TestBroken(t *testing.T) {
+	page := load(fstest.MapFS{"a.js.gz": {Data: []byte("no gzip")}}).page("a.js")
+	if got := ask(t, page, "GET", "/"); got.StatusCode != 500 || got.Header.Get("Content-Encoding") != "" {
+		t.Errorf("a broken file: %d, %v", got.StatusCode, got.Header)
 	}
 }
 

@@ -2,6 +2,7 @@
 import { build } from 'esbuild';
 import { copyFile, mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
+import { gzipSync } from 'node:zlib';
 
 const out = '../dist/';
 const pages = ['index', 'terminal', 'vnc', 'line', 'replay', 'status'];
@@ -35,7 +36,18 @@ const { metafile } = await build({
 for (const page of pages) await copyFile(`src/${page}.html`, `${out}${page}.html`);
 await copyFile('../../demo/icon.svg', `${out}icon.svg`);
 await writeFile(`${out}LICENSES.txt`, await licences());
-await removeOthers(['.keep', 'icon.svg', 'LICENSES.txt', ...pages.map((page) => `${page}.html`), ...Object.keys(metafile.outputs).map((file) => basename(file))]);
+const bundles = await pack(Object.keys(metafile.outputs).map((file) => basename(file)));
+await removeOthers(['.keep', 'icon.svg', 'LICENSES.txt', ...pages.map((page) => `${page}.html`), ...bundles]);
+
+/** Packs what is large; returns the names that the files have then. */
+async function pack(names) {
+  return Promise.all(names.map(async (name) => {
+    const text = await readFile(out + name);
+    if (text.length < 4096) return name;
+    await writeFile(`${out}${name}.gz`, gzipSync(text, { level: 9 }));
+    return `${name}.gz`;
+  }));
+}
 
 /** Removes what an earlier build left. */
 async function removeOthers(made) {
