@@ -13,10 +13,10 @@ import (
 	"github.com/wsbridge/wsbridge/sniff"
 )
 
-// serveConn looks at what a new connection speaks and hands it on, or refuses
-// it and says why.
-func (s *Server) serveConn(raw net.Conn) {
-	if s.conns.Add(1) > int64(s.limits().connections) {
+// serveConn looks at what a new connection, which is counted, speaks and hands
+// it on, or refuses it and says why.
+func (s *Server) serveConn(raw net.Conn, crowded bool) {
+	if crowded {
 		s.reject(raw, http.StatusServiceUnavailable, "too many connections")
 		s.conns.Add(-1)
 		return

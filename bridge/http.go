@@ -26,6 +26,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	case isUpgrade(r):
 		s.upgrade(w, r)
 	default:
+		s.lastAnswer(w)
 		s.plain(&patient{w, http.NewResponseController(w)}, r)
 	}
 }

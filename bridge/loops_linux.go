@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"context"
 	"net"
 	"runtime"
 	"sync"
@@ -125,6 +126,34 @@ func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
 		}
 	}
 	return true
+}
+
+// pulse passes once through every loop, unless ctx ends before.
+func (ls *loops) pulse(ctx context.Context) error {
+	ls.once.Do(ls.start)
+	passed := make(chan struct{}, len(ls.all))
+	for _, l := range ls.all {
+		if !l.Do(func() { passed <- struct{}{} }) {
+			passed <- struct{}{} // ended, as it should after Shutdown
+		}
+	}
+	for range ls.all {
+		select {
+		case <-passed:
+		case <-ctx.Done():
+			return errStuck
+		}
+	}
+	return nil
+}
+
+// tcpListener is the TCP listener that accepts for l, if one does.
+func tcpListener(l net.Listener) (tcp *net.TCPListener, ok bool) {
+	if p, ok := l.(interface{ TCP() *net.TCPListener }); ok {
+		return p.TCP(), true
+	}
+	tcp, ok = l.(*net.TCPListener)
+	return tcp, ok
 }
 
 // duplicate returns a descriptor of a plain socket: one of its own, because what

@@ -2,7 +2,10 @@
 
 package bridge
 
-import "net"
+import (
+	"context"
+	"net"
+)
 
 // loops carry sessions by events; this system has none.
 type loops struct{}
@@ -11,8 +14,11 @@ func (*loops) open(*session) bool  { return false }
 func (*loops) carry(*session) bool { return false }
 func (*loops) close()              {}
 
+func (*loops) pulse(context.Context) error { return nil }
+
 // porch is where a loop receives connections.
 type porch struct{}
 
 func (*Server) newPorch(net.Listener) *porch { return nil }
-func (*porch) serve()                        {}
+func (*porch) shut()                         {}
+func (*porch) close()                        {}

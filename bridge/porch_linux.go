@@ -31,6 +31,7 @@ type guest struct {
 	porch   *porch
 	socket  loop.Socket
 	addr    string
+	crowded bool // there were too many already
 	timeout *loop.Timer
 }
 
@@ -42,7 +43,7 @@ const (
 // newPorch is nil where connections cannot be received in a loop. The caller
 // still closes l.
 func (s *Server) newPorch(l net.Listener) *porch {
-	tcp, ok := l.(*net.TCPListener)
+	tcp, ok := tcpListener(l)
 	if !ok || s.Pump != PumpAuto || !s.now().quick() {
 		return nil
 	}
@@ -67,23 +68,33 @@ func (s *Server) newPorch(l net.Listener) *porch {
 	return p
 }
 
-// serve receives connections until the server quits.
-func (p *porch) serve() {
-	<-p.server.ctx.Done()
-	gone := make(chan struct{})
-	if !p.loop.Do(func() { p.close(); close(gone) }) {
-		p.close() // nobody else is left to
-		return
-	}
-	<-gone
+// shut lets nobody else in. The guests there are go on.
+func (p *porch) shut() {
+	p.do(func() {
+		p.closed = true
+		// Another process may hold the same socket, which closing alone would
+		// leave in this loop, to be told of for ever.
+		unix.Close(p.listener.Release())
+	})
 }
 
+// close is after shut: the guests have to go.
 func (p *porch) close() {
-	p.closed = true
-	p.listener.Close()
-	for g := range p.guests {
-		g.leave()
+	p.do(func() {
+		for g := range p.guests {
+			g.leave()
+		}
+	})
+}
+
+// do has f called where p belongs, and returns after that.
+func (p *porch) do(f func()) {
+	done := make(chan struct{})
+	if !p.loop.Do(func() { f(); close(done) }) {
+		f() // the loop has ended: nobody else is left to
+		return
 	}
+	<-done
 }
 
 func (p *porch) listen() {
@@ -122,17 +133,25 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 	p.loop.Open(&g.socket, fd, g)
 	p.guests[g] = struct{}{}
 	g.timeout = p.loop.AfterFunc(s.limits().SniffTimeout, func() { g.silent(sniff.ErrSilent) })
-	if s.conns.Add(1) > int64(s.limits().connections) || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
+	g.crowded = s.conns.Add(1) > int64(s.limits().connections)
+	if g.crowded || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
 		g.passOn(nil)
 	}
 }
 
-// leave ends what the porch knows of g.
+// leave ends g, or what the porch has to do with it when it has become a
+// session.
 func (g *guest) leave() {
+	g.move()
+	g.porch.server.conns.Add(-1)
+}
+
+// move ends what the porch knows of g. It is counted still: somebody else has
+// it from now on.
+func (g *guest) move() {
 	g.timeout.Stop()
 	delete(g.porch.guests, g)
 	g.socket.Close()
-	g.porch.server.conns.Add(-1)
 }
 
 // silent closes a guest that said nothing.
@@ -189,6 +208,7 @@ func (g *guest) enter(session *session, early []byte) {
 		}
 	}
 	conn, err := g.conn()
+	s.conns.Add(-1)
 	if err != nil {
 		go s.left(session.id, nil, err)
 		session.release()
@@ -218,26 +238,25 @@ func (f *flow) welcome(g *guest, target int, dial time.Duration) {
 func (g *guest) passOn(d *decision) {
 	s := g.porch.server
 	conn, err := g.conn()
-	switch {
-	case err != nil:
+	if err != nil {
+		s.conns.Add(-1)
 		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
-	case d == nil:
-		if !s.fronts.start(func() { s.serveConn(conn) }) {
-			conn.Close()
-		}
-	default:
-		s.conns.Add(1)
-		if !s.fronts.start(func() { s.handOn(&decided{&prefixed{conn, nil}, d}) }) {
-			conn.Close()
-			s.conns.Add(-1)
-		}
+		return
+	}
+	next := func() { s.serveConn(conn, g.crowded) }
+	if d != nil {
+		next = func() { s.handOn(&decided{&prefixed{conn, nil}, d}) }
+	}
+	if !s.fronts.start(next) {
+		conn.Close()
+		s.conns.Add(-1)
 	}
 }
 
-// conn makes g's socket a connection of package net; g has left.
+// conn makes g's socket a connection of package net, which is counted as g was.
 func (g *guest) conn() (net.Conn, error) {
 	file := os.NewFile(uintptr(g.socket.Release()), "")
-	g.leave()
+	g.move()
 	defer file.Close()
 	conn, err := net.FileConn(file)
 	if err != nil {

@@ -63,6 +63,9 @@ type Server struct {
 	rules    atomic.Pointer[Rules] // in force; Limits with defaults
 	ctx      context.Context
 	quit     context.CancelFunc // ends accepting, sniffing and TLS handshakes
+	open     context.Context    // of ctx; ends with accepting
+	shut     context.CancelFunc // ends accepting
+	serving  sync.RWMutex       // read-locked by every Serve
 	web      *http.Server
 	handoff  *handoff
 	sessions *sessions
@@ -97,54 +100,62 @@ type Refusal struct {
 
 func (r *Refusal) Error() string { return r.Reason }
 
-// ErrServerClosed is returned by Serve after Shutdown.
+// ErrServerClosed is returned by Serve after Shutdown, Drain or Retire.
 var ErrServerClosed = errors.New("bridge: server closed")
 
-// Serve accepts connections from l until Shutdown, and closes l. It may be
+// Serve accepts connections from l until Shutdown, Drain or Retire, and closes l. It may be
 // called for several listeners at once. Failing to accept (no descriptor left,
 // say) is waited out.
 func (s *Server) Serve(l net.Listener) error {
 	s.once.Do(s.start)
+	s.serving.RLock()
+	defer s.serving.RUnlock()
 	defer l.Close()
-	stop := context.AfterFunc(s.ctx, func() { l.Close() })
+	stop := context.AfterFunc(s.open, func() { l.Close() })
 	defer stop()
 	if p := s.newPorch(l); p != nil {
 		return s.serveOn(p)
 	}
 	for pause := time.Duration(0); ; {
 		conn, err := l.Accept()
-		if s.ctx.Err() != nil {
-			if err == nil {
-				conn.Close()
-			}
+		switch {
+		case err == nil: // to be answered, whatever has been decided meanwhile
+			pause = 0
+			s.receive(conn)
+		case s.open.Err() != nil:
 			return ErrServerClosed
-		}
-		if err != nil {
-			if errors.Is(err, net.ErrClosed) {
-				return err
-			}
+		case errors.Is(err, net.ErrClosed):
+			return err
+		default:
 			pause = longerPause(pause)
 			s.acceptFailed(pause, err)
-			continue
 		}
-		pause = 0
-		if !s.fronts.start(func() { s.serveConn(conn) }) {
-			conn.Close()
-		}
+	}
+}
+
+// receive has a connection that was accepted greeted.
+func (s *Server) receive(conn net.Conn) {
+	crowded := s.conns.Add(1) > int64(s.limits().connections)
+	if !s.fronts.start(func() { s.serveConn(conn, crowded) }) {
+		conn.Close()
+		s.conns.Add(-1)
 	}
 }
 
 // serveOn is Serve by a loop.
 func (s *Server) serveOn(p *porch) error {
-	gone := make(chan struct{})
+	shut := make(chan struct{})
 	serve := func() {
-		p.serve()
-		close(gone)
+		<-s.open.Done()
+		p.shut()
+		close(shut)
+		<-s.ctx.Done()
+		p.close()
 	}
 	if !s.fronts.start(serve) {
 		serve()
 	}
-	<-gone
+	<-shut
 	return ErrServerClosed
 }
 
@@ -160,13 +171,14 @@ func (s *Server) acceptFailed(pause time.Duration, err error) {
 	s.log().Error("cannot accept a connection", "err", err, "retry_in", pause)
 	select {
 	case <-time.After(pause):
-	case <-s.ctx.Done():
+	case <-s.open.Done():
 	}
 }
 
 // start makes what all listeners share.
 func (s *Server) start() {
 	s.ctx, s.quit = context.WithCancel(context.Background())
+	s.open, s.shut = context.WithCancel(s.ctx)
 	s.sessions = newSessions()
 	s.use(s.Rules)
 	s.sessions.ended = s.SessionEnded

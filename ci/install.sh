@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 
 packages='busybox-static chromium haproxy mandoc novnc openssh-client openssh-server openssl
 nginx-light procps python3-websocket python3-websockets redis-server shellcheck
-tigervnc-standalone-server tshark websockify x11-xserver-utils xterm'
+systemd tigervnc-standalone-server tshark websockify x11-xserver-utils xterm'
 
 # have is whether a program is there, wherever it came from.
 have() { command -v "$1" >/dev/null; }

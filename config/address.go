@@ -153,7 +153,7 @@ func (c *Config) placeWrapPort(words []string) error {
 // not exist, or one that stands behind options, where it is not looked for.
 // A lone word is the target when there is an address to listen on already.
 func checkCommand(words, commands []string, listening bool) error {
-	if len(words) == 0 || strings.Contains(words[0], ":") || isNumber(words[0]) {
+	if len(words) == 0 || strings.Contains(words[0], ":") || isNumber(words[0]) || words[0] == systemdWord {
 		return nil
 	}
 	if slices.Contains(commands, words[0]) {
@@ -227,6 +227,18 @@ func HasScheme(target string) bool {
 func IsHub(target string) bool {
 	name, ok := strings.CutPrefix(target, "fme:")
 	return ok && !isNumber(name)
+}
+
+const systemdWord = "systemd"
+
+// SystemdSocket tells sockets that systemd opened, systemd or systemd:NAME, from
+// the port of a host called systemd. name is empty for all that no option names.
+func SystemdSocket(address string) (name string, ok bool) {
+	if address == systemdWord {
+		return "", true
+	}
+	name, ok = strings.CutPrefix(address, systemdWord+":")
+	return name, ok && name != "" && !isNumber(name)
 }
 
 // trimBrackets takes the brackets off an IPv6 host.

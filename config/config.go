@@ -124,6 +124,7 @@ type Config struct {
 	DialTimeout      time.Duration
 	EndTimeout       time.Duration
 	DrainTimeout     time.Duration
+	UpgradeTimeout   time.Duration
 	OnReload         string // "keep", "kill" or "grace=TIME"; see EndsOnReload
 
 	Admin          string // [addr:]port or unix:/path; empty: none

@@ -44,7 +44,7 @@ func (c *Config) sections() []Section {
 
 func (c *Config) listening() []Option {
 	return []Option{
-		{"listen", "", "ADDR", "", "listen on ADDR, which is [addr:]port; may be repeated; the only positional is then the target", &c.Listen},
+		{"listen", "", "ADDR", "", "listen on ADDR, which is [addr:]port, or systemd or systemd:NAME for sockets that systemd has opened; may be repeated; the only positional is then the target", &c.Listen},
 		{"prefer-ipv6", "6", "", "", "listen on the IPv6 address of a name that has both kinds", &c.PreferIPv6},
 		{"unix-listen", "", "F", "", "listen on the unix socket F; the only positional is then the target", &c.UnixListen},
 		{"unix-listen-mode", "", "OCTAL", "600", "who may connect to the unix socket", &c.UnixListenMode},
@@ -190,13 +190,14 @@ func (c *Config) limits() []Option {
 		{"dial-timeout", "", "N", "10s", "seconds to connect to the target; 0: as long as the system tries", &c.DialTimeout},
 		{"end-timeout", "", "N", "30s", "seconds for a session's second end after its first; 0: as long as it takes", &c.EndTimeout},
 		{"drain-timeout", "", "N", "10s", "seconds that sessions have to end after SIGTERM before they are cut; 0: cut at once", &c.DrainTimeout},
+		{"upgrade-timeout", "", "N", "0", "seconds that sessions go on in the old process after an upgrade (SIGUSR2), before they are ended as after SIGTERM; 0: until they end", &c.UpgradeTimeout},
 		{"on-reload", "", "WHAT", "keep", "live sessions that newly read rules refuse: keep; kill; or grace=5m, kill them after that", &c.OnReload},
 	}
 }
 
 func (c *Config) administration() []Option {
 	return []Option{
-		{"admin", "", "ADDR", "", "serve metrics, health, the live sessions and a status page on ADDR: [addr:]port, a port alone is one of 127.0.0.1, or unix:/path", &c.Admin},
+		{"admin", "", "ADDR", "", "serve metrics, health, the live sessions and a status page on ADDR: [addr:]port, a port alone is one of 127.0.0.1, or unix:/path, or systemd:NAME", &c.Admin},
 		{"admin-token-file", "", "F", "", "with --admin: who shows what is in the first line of F may enter; needed where strangers can come", &c.AdminTokenFile},
 		{"admin-name", "", "NAMES", "", "with --admin: host names that it is called by besides localhost, a list with commas; may be repeated", &c.AdminNames},
 		{"ready-dial", "", "", "", "/readyz fails, too, while a target cannot be reached", &c.ReadyDial},

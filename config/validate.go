@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io/fs"
 	"os"
+	"slices"
 	"strings"
 	"time"
 )
@@ -110,6 +111,15 @@ func (c *Config) checkCompanions() error {
 	return nil
 }
 
+// wantsSystemd tells whether sockets are needed that systemd gives to the
+// process that it starts, and not to a daemon of that one.
+func (c *Config) wantsSystemd() bool {
+	return slices.ContainsFunc(append([]string{c.Admin}, c.Listen...), func(address string) bool {
+		_, ok := SystemdSocket(address)
+		return ok
+	})
+}
+
 // mayTLS tells whether TLS is spoken to a target, as far as this room knows.
 func (c *Config) mayTLS() bool {
 	return c.SSLTarget || HasScheme(c.Target) || len(c.Routes) > 0 || len(c.WebSockets) > 0
@@ -127,6 +137,7 @@ func (c *Config) checkChoices() error {
 		{"--host-token", "--token-from", c.HostToken && len(c.TokenFrom) > 0},
 		{"--key-password", "--key-password-file", c.KeyPassword != "" && c.KeyPasswordFile != ""},
 		{"--daemon", "--inetd", c.Daemon && c.Inetd},
+		{"--daemon", "systemd's sockets", c.Daemon && c.wantsSystemd()},
 		{"--web", "--pages", c.Web != "" && c.Pages},
 		{"--target-ca", "--target-insecure", c.TargetCA != "" && c.TargetInsecure},
 	} {

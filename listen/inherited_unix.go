@@ -25,7 +25,10 @@ const startHint = "let inetd start the program, or systemd with StandardInput=so
 // client, and the client must see the connection close.
 func Inherited(fd int) (net.Listener, error) {
 	listening, err := inspect(fd)
-	if err != nil {
+	switch {
+	case errors.Is(err, errNotOpen), errors.Is(err, errNoSocket):
+		return nil, fmt.Errorf("descriptor %d %w: %s", fd, err, startHint)
+	case err != nil:
 		return nil, fmt.Errorf("descriptor %d %w", fd, err)
 	}
 	l, err := adopt(fd, listening)
@@ -39,15 +42,20 @@ func Inherited(fd int) (net.Listener, error) {
 	return l, nil
 }
 
+var (
+	errNotOpen  = errors.New("is not open")
+	errNoSocket = errors.New("is not a socket")
+)
+
 // inspect tells a listening stream socket from a connected one; the error says
 // what else fd is.
 func inspect(fd int) (listening bool, err error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(fd, &stat); err != nil {
-		return false, fmt.Errorf("is not open: %s", startHint)
+		return false, errNotOpen
 	}
 	if stat.Mode&unix.S_IFMT != unix.S_IFSOCK {
-		return false, fmt.Errorf("is not a socket: %s", startHint)
+		return false, errNoSocket
 	}
 	if kind, err := unix.GetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_TYPE); err != nil || kind != unix.SOCK_STREAM {
 		return false, errors.New("is not a stream socket: in inetd's configuration write stream, in systemd's ListenStream")
@@ -80,14 +88,23 @@ func adopt(fd int, listening bool) (net.Listener, error) {
 		return newSingle(conn), nil
 	}
 	l, err := net.FileListener(f)
-	if tcp, ok := l.(*net.TCPListener); ok {
-		return inheritedTCP{tcp}, nil
+	tcp, ok := l.(*net.TCPListener)
+	if !ok {
+		return l, err
 	}
-	return l, err
+	if err := keepAliveOn(tcp, keepAlive); err != nil {
+		tcp.Close()
+		return nil, err
+	}
+	return inheritedTCP{tcp}, nil
 }
 
 // inheritedTCP gives connections the keep-alive that Listen gives.
 type inheritedTCP struct{ *net.TCPListener }
+
+// TCP is for who accepts by other means than Accept: where the system has
+// connections inherit keep-alive, the socket has it.
+func (l inheritedTCP) TCP() *net.TCPListener { return l.TCPListener }
 
 func (l inheritedTCP) Accept() (net.Conn, error) {
 	conn, err := l.AcceptTCP()

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -68,7 +69,7 @@ func (u Unix) Listen(ctx context.Context) (net.Listener, error) {
 	if err := u.clear(ctx); err != nil {
 		return nil, err
 	}
-	l, err := bindUnix(u.Path, cmp.Or(u.Mode, 0o600))
+	l, err := bindUnix(u.Path, u.mode())
 	if err != nil {
 		return nil, &plainError{u.explain(err), err}
 	}
@@ -79,6 +80,8 @@ func (u Unix) Listen(ctx context.Context) (net.Listener, error) {
 	}
 	return &unixListener{UnixListener: l, path: path, made: made}, nil
 }
+
+func (u Unix) mode() fs.FileMode { return cmp.Or(u.Mode, 0o600) }
 
 func (u Unix) check() error {
 	switch {
@@ -158,11 +161,12 @@ func (u Unix) explain(err error) string {
 	return fmt.Sprintf("cannot listen on %s: %v", u, cause(err))
 }
 
-// unixListener takes its path along when it goes.
+// unixListener takes its path along when it goes, unless that is to be kept.
 type unixListener struct {
 	*net.UnixListener
 	path string // absolute
 	made fs.FileInfo
+	kept atomic.Bool
 	once sync.Once
 }
 
@@ -170,7 +174,7 @@ type unixListener struct {
 // can have its inode number.
 func (l *unixListener) Close() error {
 	l.once.Do(func() {
-		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.made) {
+		if now, err := os.Lstat(l.path); err == nil && os.SameFile(now, l.made) && !l.kept.Load() {
 			os.Remove(l.path)
 		}
 	})

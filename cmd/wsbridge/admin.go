@@ -33,7 +33,7 @@ func (s *service) openAdmin(ctx context.Context) (err error) {
 	if a.Token, err = firstLine(c.AdminTokenFile); err != nil {
 		return fmt.Errorf("--admin-token-file: %w", err)
 	}
-	l, err := adminListener(ctx, c.Admin)
+	l, err := s.openAdminListener(ctx, c.Admin)
 	if err != nil {
 		return err
 	}
@@ -81,10 +81,13 @@ func (s *service) reachable(ctx context.Context) error {
 	return nil
 }
 
-// adminListener listens on loopback where only a port is named.
-func adminListener(ctx context.Context, text string) (net.Listener, error) {
+// openAdminListener listens on loopback where only a port is named.
+func (s *service) openAdminListener(ctx context.Context, text string) (net.Listener, error) {
 	if path, ok := strings.CutPrefix(text, "unix:"); ok {
-		return listen.Unix{Path: path, Mode: 0o600}.Listen(ctx)
+		return s.startup.sockets.Unix(ctx, listen.Unix{Path: path, Mode: 0o600})
+	}
+	if name, ok := config.SystemdSocket(text); ok {
+		return s.openSystemdAdmin(name)
 	}
 	if !strings.Contains(text, ":") {
 		text = "127.0.0.1:" + text
@@ -93,7 +96,7 @@ func adminListener(ctx context.Context, text string) (net.Listener, error) {
 	if err != nil {
 		return nil, &config.UsageError{Msg: "--admin: " + err.Error()}
 	}
-	return address.Listen(ctx)
+	return s.startup.sockets.TCP(ctx, address)
 }
 
 // firstLine of a file; no file, no line.

@@ -34,6 +34,8 @@ const logPatience = 3 * time.Second
 // service is a bridge about to serve: what config asked for, opened.
 type service struct {
 	config        *config.Config // that of the start
+	startup       *startup
+	upgrade       *upgrader // nil: there can be none
 	out           *logs.Output
 	log           *slog.Logger
 	pid           *pidFile
@@ -44,6 +46,8 @@ type service struct {
 	listeners     []net.Listener
 	admin         *admin.Admin // nil: none
 	adminListener net.Listener
+	stopAdmin     func()
+	stopWatchdog  func()
 	ended         chan struct{} // a session has ended
 	busy          time.Time     // when somebody was last seen connected
 	summary       summary
@@ -55,12 +59,13 @@ type service struct {
 }
 
 // newService opens everything that c names, or nothing. The caller closes it.
-func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer) (*service, error) {
+func newService(ctx context.Context, c *config.Config, l *startup, stdout, stderr io.Writer) (*service, error) {
 	out, err := openLog(c, stderr)
 	if err != nil {
 		return nil, err
 	}
 	s := newBareService(c, out)
+	s.startup = l
 	for _, warning := range c.Warnings {
 		s.log.Warn(warning)
 	}
@@ -73,7 +78,7 @@ func newService(ctx context.Context, c *config.Config, stdout, stderr io.Writer)
 
 // newBareService has opened nothing but its log.
 func newBareService(c *config.Config, out *logs.Output) *service {
-	s := &service{config: c, out: out, log: out.Logger(), ended: make(chan struct{}, 1), quotas: newQuotas()}
+	s := &service{config: c, startup: new(startup), out: out, log: out.Logger(), ended: make(chan struct{}, 1), quotas: newQuotas()}
 	s.hubs = &hubs{log: s.log, groups: map[string]*hub.Hub{}, services: map[string]*fme.Service{}}
 	return s
 }
@@ -93,6 +98,7 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 			return startError(err)
 		}
 	}
+	s.closeRest()
 	if s.current.acme != nil {
 		s.current.acme.Start()
 	}
@@ -138,7 +144,7 @@ func orUnlimited(d time.Duration) time.Duration {
 func (s *service) listen(ctx context.Context) error {
 	c := s.config
 	for _, text := range c.Listen {
-		if err := s.listenTCP(ctx, text); err != nil {
+		if err := s.listenAt(ctx, text); err != nil {
 			return err
 		}
 	}
@@ -157,6 +163,13 @@ func (s *service) listen(ctx context.Context) error {
 	return nil
 }
 
+func (s *service) listenAt(ctx context.Context, text string) error {
+	if name, ok := config.SystemdSocket(text); ok {
+		return s.openSystemd(name)
+	}
+	return s.listenTCP(ctx, text)
+}
+
 func (s *service) listenTCP(ctx context.Context, text string) error {
 	address, err := listen.Parse(text)
 	if err != nil {
@@ -166,7 +179,7 @@ func (s *service) listenTCP(ctx context.Context, text string) error {
 		return &config.UsageError{Msg: fmt.Sprintf("--port-offset: port %d is not in the range 1 to %d", address.Port, maxPort)}
 	}
 	address.PreferIPv6 = s.config.PreferIPv6
-	l, err := address.Listen(ctx)
+	l, err := s.startup.sockets.TCP(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -182,7 +195,7 @@ func (s *service) listenUnix(ctx context.Context) error {
 	if err != nil {
 		return &config.UsageError{Msg: "--unix-listen-mode: " + err.Error()}
 	}
-	l, err := listen.Unix{Path: s.config.UnixListen, Mode: mode}.Listen(ctx)
+	l, err := s.startup.sockets.Unix(ctx, listen.Unix{Path: s.config.UnixListen, Mode: mode})
 	if err != nil {
 		return err
 	}

@@ -144,8 +144,9 @@ func (r *readiness) ready() error {
 // pidFile holds the number of this process, and a lock that tells a live one
 // from what a dead one left. Nil is none.
 type pidFile struct {
-	path string
-	f    *os.File
+	path  string
+	f     *os.File
+	draft string // where it is until take; empty: at path
 }
 
 // openPidFile makes the file, which nobody ever sees without its number. An
@@ -164,7 +165,7 @@ func openPidFile(path string) (*pidFile, error) {
 	for {
 		err := os.Link(f.Name(), path)
 		if err == nil {
-			return &pidFile{path, f}, nil
+			return &pidFile{path: path, f: f}, nil
 		}
 		if errors.Is(err, fs.ErrExist) {
 			err = removeStale(path)
@@ -265,6 +266,9 @@ func (p *pidFile) remove() error {
 		return nil
 	}
 	defer p.f.Close()
+	if p.draft != "" {
+		return os.Remove(p.draft)
+	}
 	if !isAt(p.f, p.path) {
 		return nil
 	}

@@ -80,6 +80,11 @@ func (s summary) lines() []string {
 	return lines
 }
 
+// status is one line for systemctl status.
+func (s summary) status() string {
+	return fmt.Sprintf("proxying from %s to %s", strings.Join(s.listen, ", "), s.target)
+}
+
 // print writes the lines to w, or in a JSON log one record. A log that goes to
 // more places than w gets a record for each line.
 func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {

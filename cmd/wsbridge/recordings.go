@@ -63,13 +63,13 @@ func runReplay(cmd *cobra.Command, player *record.Player, port, dir string) erro
 	if err != nil {
 		return err
 	}
-	s, err := newService(cmd.Context(), c, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	s, err := newService(cmd.Context(), c, new(startup), cmd.OutOrStdout(), cmd.ErrOrStderr())
 	if err != nil {
 		return err
 	}
 	s.server.Rules.Route = routeTo(player)
 	s.summary.target = player.String()
-	return s.run(cmd.Context(), nil, cmd.ErrOrStderr())
+	return s.run(cmd.Context(), cmd.ErrOrStderr())
 }
 
 // exportCommand turns a recording into what other programs read.

@@ -31,6 +31,8 @@ type reloaded struct {
 func (s *service) reload(ctx context.Context) (*reloaded, error) {
 	s.reloading.Lock()
 	defer s.reloading.Unlock()
+	s.tellManager(s.startup.manager.Reloading())
+	defer func() { s.tellManager(s.startup.manager.Ready(s.summary.status())) }()
 	s.out.Reopen()
 	r, err := s.renew(ctx)
 	if err != nil {
@@ -173,7 +175,7 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 		{"hub-engine", &is.HubEngine, &wanted.HubEngine}, {"hub-slow", &is.HubSlow, &wanted.HubSlow},
 		{"run-once", &is.RunOnce, &wanted.RunOnce}, {"timeout", &is.Timeout, &wanted.Timeout},
 		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon},
-		{"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"traffic", &is.Traffic, &wanted.Traffic},
+		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"traffic", &is.Traffic, &wanted.Traffic},
 		{"admin", &is.Admin, &wanted.Admin}, {"admin-name", &is.AdminNames, &wanted.AdminNames},
 		{"log-file", &is.LogFile, &wanted.LogFile}, {"log-format", &is.LogFormat, &wanted.LogFormat},
 		{"syslog", &is.Syslog, &wanted.Syslog}, {"legacy-syslog", &is.OldSyslog, &wanted.OldSyslog}, {"verbose", &is.Verbose, &wanted.Verbose},

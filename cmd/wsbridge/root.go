@@ -54,9 +54,14 @@ func rootCommand(args, environ []string) *cobra.Command {
 }
 
 // bridgeCommand is wsbridge without a command: the bridge.
-func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
-	reread := func() (*config.Config, error) { return config.Parse(args, environ, commandNames(cmd)) }
-	c, err := reread()
+func bridgeCommand(cmd *cobra.Command, args, environ []string) (err error) {
+	l, err := newStartup(args, environ)
+	if err != nil {
+		return err
+	}
+	defer func() { l.predecessor.refuse(err) }()
+	l.reread = func() (*config.Config, error) { return config.Parse(args, environ, commandNames(cmd)) }
+	c, err := l.reread()
 	switch {
 	case err != nil:
 		return err
@@ -66,14 +71,10 @@ func bridgeCommand(cmd *cobra.Command, args, environ []string) error {
 		printVersion(cmd.OutOrStdout())
 		return nil
 	}
-	ready, err := newReadiness(environ)
-	if err != nil {
-		return err
-	}
-	if c.Daemon && ready == nil {
+	if c.Daemon && l.front() {
 		return statusError(daemonize(args, environ, cmd.ErrOrStderr()))
 	}
-	return serve(cmd.Context(), c, reread, ready, cmd.OutOrStdout(), cmd.ErrOrStderr())
+	return serve(cmd.Context(), c, l, cmd.OutOrStdout(), cmd.ErrOrStderr())
 }
 
 func commandNames(root *cobra.Command) (names []string) {

@@ -16,20 +16,25 @@ import (
 )
 
 // serve runs the bridge that c describes until a signal, the end of ctx, or a
-// failure. ready is told when it listens; reread is for reloads.
-func serve(ctx context.Context, c *config.Config, reread func() (*config.Config, error), ready *readiness, stdout, stderr io.Writer) error {
-	s, err := newService(ctx, c, stdout, stderr)
+// failure. Who waits for it is told when it listens.
+func serve(ctx context.Context, c *config.Config, l *startup, stdout, stderr io.Writer) error {
+	s, err := newService(ctx, c, l, stdout, stderr)
 	if err != nil {
 		return err
 	}
-	s.reread = reread
-	return s.run(ctx, ready, stderr)
+	if s.upgrade, err = newUpgrader(l); err != nil {
+		s.close()
+		return &failure{err}
+	}
+	defer s.upgrade.stop()
+	s.reread = l.reread
+	return s.run(ctx, stderr)
 }
 
 // run serves what was built, and closes it.
-func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (err error) {
+func (s *service) run(ctx context.Context, stderr io.Writer) (err error) {
 	defer s.close()
-	if s.pid, err = openPidFile(s.config.PIDFile); err != nil {
+	if s.pid, err = s.startup.openPidFile(s.config.PIDFile); err != nil {
 		return startError(err)
 	}
 	// Before the summary: who reads it may send a signal at once.
@@ -37,11 +42,18 @@ func (s *service) run(ctx context.Context, ready *readiness, stderr io.Writer) (
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 	defer s.reloadOnHangup(ctx)()
-	defer s.serveAdmin()()
+	s.stopAdmin = s.serveAdmin()
+	defer func() { s.stopAdmin() }()
 	s.summary.print(stderr, s.config, s.log)
-	if err := ready.ready(); err != nil {
+	if err := s.startup.serves(); err != nil {
 		return &failure{err}
 	}
+	if err := s.pid.take(); err != nil { // nobody else serves by now: no reason to end
+		s.log.Error("the pid file has the number of the old process", "err", err)
+	}
+	s.tellManager(s.startup.manager.Ready(s.summary.status()))
+	s.stopWatchdog = s.watchdog()
+	defer func() { s.stopWatchdog() }()
 	return s.serve(ctx, signals)
 }
 
@@ -83,6 +95,7 @@ func (s *service) serve(ctx context.Context, signals <-chan os.Signal) error {
 		accepting.Go(func() { s.accept(l, broken) })
 	}
 	failed := s.await(ctx, signals, broken)
+	s.tellManager(s.startup.manager.Stopping())
 	if err := s.drain(signals); err != nil {
 		return err
 	}
@@ -102,6 +115,12 @@ func (s *service) await(ctx context.Context, signals <-chan os.Signal, broken <-
 		case <-ctx.Done():
 			s.log.Info("stopping", "drain_timeout", s.config.DrainTimeout)
 			return nil
+		case <-s.upgrade.asked():
+			s.startSuccessor()
+		case word := <-s.upgrade.word():
+			if s.handedOver(word) {
+				return s.retire(ctx, signals)
+			}
 		case err := <-broken:
 			return s.listenerEnded(err)
 		case <-s.programEnded():
