@@ -6,7 +6,7 @@ FUZZTIME = 20000x
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man dist packages
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -58,6 +58,19 @@ e2e-race: ## the same through a binary that looks for data races
 
 left-out:
 	@ci/left-out.sh
+
+dist: ui ## the release, in dist/: archives, packages, bills of materials, checksums
+	ci/dist.sh
+	ci/packages.sh
+
+packages: build ## the units, the packages and the image of this machine's kind, tried and made twice
+	ci/units.sh
+	ci/size.sh
+	ci/dist.sh linux/$$(go env GOARCH)
+	ci/packages.sh
+	ci/packages-test.sh
+	ci/container.sh
+	ci/dist-twice.sh
 
 bench: ## the tables of bench/RESULTS.md
 	go run ./bench -o bench/RESULTS.md

@@ -3,7 +3,8 @@ package admin
 import (
 	"crypto/sha256"
 	"encoding/base64"
-	"html/template"
+	"html"
+	"io"
 	"net/http"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ func (a *Admin) ask(w http.ResponseWriter, r *http.Request, problem string) {
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; style-src "+styleHash()+"; form-action 'self'; frame-ancestors 'none'")
 	w.WriteHeader(http.StatusUnauthorized)
-	loginPage.Execute(w, loginForm{up(r.URL.EscapedPath()) + strings.TrimPrefix(loginPath, "/"), problem, loginStyle})
+	io.WriteString(w, loginForm(up(r.URL.EscapedPath())+strings.TrimPrefix(loginPath, "/"), problem))
 }
 
 // up leads from a path back to where the administrator's side begins, which
@@ -58,10 +59,12 @@ func (a *Admin) login(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusSeeOther)
 }
 
-// loginForm is what its page says.
-type loginForm struct {
-	Action, Problem string
-	Style           template.CSS
+// loginForm is the page that asks for the token, and says what was wrong.
+func loginForm(action, problem string) string {
+	if problem != "" {
+		problem = `<p role="alert">` + html.EscapeString(problem) + `</p>`
+	}
+	return strings.NewReplacer("{style}", loginStyle, "{action}", html.EscapeString(action), "{problem}", problem).Replace(loginPage)
 }
 
 const loginStyle = `
@@ -78,20 +81,21 @@ func styleHash() string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// A user name there is for those who keep passwords: they ask for one.
-var loginPage = template.Must(template.New("login").Parse(`<!doctype html>
+// A user name there is for those who keep passwords: they ask for one. The words
+// in braces are loginForm's; see web's listing for why not a template's.
+const loginPage = `<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>Log in - wsbridge</title>
-<style>{{.Style}}</style>
+<style>{style}</style>
 <h1>wsbridge: the administrator's side</h1>
-<form method="post" action="{{.Action}}">
-{{with .Problem}}<p role="alert">{{.}}</p>{{end}}
+<form method="post" action="{action}">
+{problem}
 <input type="text" name="username" value="administrator" autocomplete="username" hidden>
 <label for="token">Token</label>
 <input id="token" name="token" type="password" required autofocus autocomplete="current-password">
 <button>Log in</button>
 </form>
-`))
+`

@@ -4,7 +4,7 @@ set -eu
 
 mkdir -p bin
 if command -v shellcheck >/dev/null; then
-	shellcheck .ci/run ci/*.sh web/pages/ui/build.sh
+	shellcheck .ci/run ci/*.sh web/pages/ui/build.sh packaging/scripts/*.sh
 elif [ "${CI:-}" = true ]; then
 	echo 'shellcheck is missing, and CI leaves nothing out'
 	exit 1

@@ -35,7 +35,7 @@ type Config struct {
 	TargetCert         string
 	TargetKey          string
 	TargetName         string
-	SendProxy string // "off", "v1" or "v2"
+	SendProxy          string // "off", "v1" or "v2"
 
 	Routes     []Route  // of the file, then of the command line
 	RouteSpecs Verbatim // --route, as written
@@ -98,7 +98,8 @@ type Config struct {
 	IdleTimeout time.Duration // without a connection
 	Daemon      bool
 	PIDFile     string
-	Libserver   bool // accepted, and of no effect
+	Sandbox     string // "auto" or "off"
+	Libserver   bool   // accepted, and of no effect
 
 	Heartbeat   time.Duration
 	SessionIdle time.Duration
@@ -146,6 +147,7 @@ type Config struct {
 	// Warnings are for the log: they stopped nothing.
 	Warnings []string
 
+	files   []string
 	origins origins
 }
 
@@ -178,6 +180,10 @@ type Origin struct {
 	Place  string // "--cert", "WSBRIDGE_CERT", "bridge.yaml:3"; empty for a default
 	Secret bool   // a ${...} is part of it: not for anybody's eyes
 }
+
+// Files are those that were read: the configuration file, what it includes, and
+// its secrets.
+func (c *Config) Files() []string { return c.files }
 
 // Origin tells where the value of the option with this long name came from.
 func (c *Config) Origin(long string) Origin { return c.origins[long] }
@@ -217,12 +223,12 @@ func read(args, environ []string) (c *Config, words, command []string, err error
 	}
 	env, warnings := t.readEnv(environ)
 	c.Warnings = warnings
-	file, routes, err := t.readFile(lastText(env, given, &c.File), environ)
+	file, err := t.readFile(lastText(env, given, &c.File), environ)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	c.Routes = routes
-	for _, layer := range [][]assignment{t.defaults(), file, env, given} {
+	c.Routes, c.files = file.routes, file.read
+	for _, layer := range [][]assignment{t.defaults(), file.given, env, given} {
 		if err := c.origins.apply(layer); err != nil {
 			return nil, nil, nil, err
 		}

@@ -21,7 +21,7 @@ func plain() *Config {
 		DialTimeout: 10 * time.Second, EndTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
 		HubAdmin: "loopback", HubErrors: "frame", HubSlow: "disconnect", Pump: "auto", HubIdle: time.Minute,
 		UnixListenMode: "600", SSLVersion: "default", WrapMode: "exit", WrapWait: 10 * time.Second, OnReload: "keep",
-		TrustedProxyHeader: "x-forwarded-for", SendProxy: "off",
+		TrustedProxyHeader: "x-forwarded-for", SendProxy: "off", Sandbox: "auto",
 	}
 }
 

@@ -25,20 +25,20 @@ type reader struct {
 	left   int      // bytes that may still be read
 	given  []assignment
 	routes []Route
+	read   []string // files, as they were opened
 }
 
 // readFile takes the keys of the YAML file called name; no name, no keys.
-func (t table) readFile(name string, environ []string) ([]assignment, []Route, error) {
-	if name == "" {
-		return nil, nil, nil
-	}
+func (t table) readFile(name string, environ []string) (*reader, error) {
 	r := &reader{table: t, disk: systemDisk(), env: environ, left: maxReadSize}
+	if name == "" {
+		return r, nil
+	}
 	text, err := r.content(name, maxFileSize)
 	if err != nil {
-		return nil, nil, usageErrorf("name a YAML file that may be read", "configuration file: %s", err)
+		return nil, usageErrorf("name a YAML file that may be read", "configuration file: %s", err)
 	}
-	err = r.file(name, text, nil)
-	return r.given, r.routes, err
+	return r, r.file(name, text, nil)
 }
 
 // file takes one YAML document: a mapping of keys of the table to scalars, or

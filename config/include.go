@@ -95,6 +95,7 @@ func (r *reader) content(name string, most int) ([]byte, error) {
 		return nil, err
 	}
 	defer f.Close()
+	r.read = append(r.read, name)
 	text, err := io.ReadAll(io.LimitReader(f, int64(most)+1))
 	if err != nil {
 		return nil, err

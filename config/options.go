@@ -148,6 +148,7 @@ func (c *Config) process() []Option {
 	return []Option{
 		{"daemon", "D", "", "", "go to the background once listening; paths mean what they meant before", &c.Daemon},
 		{"pid-file", "", "F", "", "write the process's number to F", &c.PIDFile},
+		{"sandbox", "", "auto|off", "auto", "leave the process no files but those that its options name, where the kernel can (Landlock); not with programs of yours", &c.Sandbox},
 		{"run-once", "", "", "", "serve one session, then exit", &c.RunOnce},
 		{"timeout", "", "N", "0", "stop listening after N seconds, and exit when the last session ends; 0: never", &c.Timeout},
 		{"idle-timeout", "", "N", "0", "exit after N seconds without any connection; 0: never", &c.IdleTimeout},

@@ -55,6 +55,7 @@ type service struct {
 	reloading sync.Mutex
 	current   *generation // changed under reloading
 	retiring  sync.WaitGroup
+	shut      bool                           // in a sandbox
 	reread    func() (*config.Config, error) // nil: there is nothing to reload
 }
 

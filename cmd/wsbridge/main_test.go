@@ -54,6 +54,8 @@ func TestScript(t *testing.T) {
 			"signal":      signalBridge,
 			"stopped":     stopped,
 			"get":         get,
+			"shutout":     shutOut,
+			"poll":        poll,
 			"delete":      deleteIt,
 			"session":     session,
 			"certificate": certificate,

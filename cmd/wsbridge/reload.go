@@ -36,6 +36,7 @@ func (s *service) reload(ctx context.Context) (*reloaded, error) {
 	s.out.Reopen()
 	r, err := s.renew(ctx)
 	if err != nil {
+		err = s.explainShut(err)
 		s.log.Error("reload failed, all stays as it was", "err", oneLine(err))
 		return nil, err
 	}
@@ -174,7 +175,7 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 		{"the wrapped program", &is.Command, &wanted.Command}, {"wrap-mode", &is.WrapMode, &wanted.WrapMode},
 		{"hub-engine", &is.HubEngine, &wanted.HubEngine}, {"hub-slow", &is.HubSlow, &wanted.HubSlow},
 		{"run-once", &is.RunOnce, &wanted.RunOnce}, {"timeout", &is.Timeout, &wanted.Timeout},
-		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon},
+		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon}, {"sandbox", &is.Sandbox, &wanted.Sandbox}, {"drain-timeout", &is.DrainTimeout, &wanted.DrainTimeout},
 		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"traffic", &is.Traffic, &wanted.Traffic},
 		{"admin", &is.Admin, &wanted.Admin}, {"admin-name", &is.AdminNames, &wanted.AdminNames},
 		{"log-file", &is.LogFile, &wanted.LogFile}, {"log-format", &is.LogFormat, &wanted.LogFormat},

@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"strconv"
@@ -84,25 +82,12 @@ func askAdmin(ctx context.Context, c *config.Config, stdout io.Writer) error {
 	if token != "" {
 		request.Header.Set("Authorization", "Bearer "+token)
 	}
-	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-		return dialAdmin(ctx, c.Admin)
-	}}}
-	answer, err := client.Do(request)
+	answer, err := adminTransport(c.Admin).RoundTrip(request)
 	if err != nil {
-		return &failure{fmt.Errorf("the bridge's administrator's side does not answer: %w", errors.Unwrap(err))}
+		return &failure{fmt.Errorf("the bridge's administrator's side does not answer: %w", err)}
 	}
 	defer answer.Body.Close()
 	return tellReload(answer, stdout)
-}
-
-func dialAdmin(ctx context.Context, at string) (net.Conn, error) {
-	if path, ok := strings.CutPrefix(at, "unix:"); ok {
-		return new(net.Dialer).DialContext(ctx, "unix", path)
-	}
-	if !strings.Contains(at, ":") {
-		at = "127.0.0.1:" + at
-	}
-	return new(net.Dialer).DialContext(ctx, "tcp", at)
 }
 
 // tellReload prints what came of it.

@@ -37,6 +37,7 @@ func rootCommand(args, environ []string) *cobra.Command {
 		demoCommand(),
 		explainCommand(environ),
 		exportCommand(),
+		healthCommand(environ),
 		manCommand(),
 		reloadCommand(environ),
 		replayCommand(),

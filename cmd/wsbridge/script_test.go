@@ -204,6 +204,24 @@ func request(ts *testscript.TestScript, method string, args []string) {
 	}
 }
 
+// poll URL PATTERN: soon, what is there matches.
+func poll(ts *testscript.TestScript, _ bool, args []string) {
+	re, err := regexp.Compile(args[1])
+	ts.Check(err)
+	var body []byte
+	for late := time.Now().Add(patience); time.Now().Before(late); time.Sleep(5 * time.Millisecond) {
+		answer, err := http.Get(args[0])
+		ts.Check(err)
+		body, err = io.ReadAll(answer.Body)
+		answer.Body.Close()
+		ts.Check(err)
+		if re.Match(body) {
+			return
+		}
+	}
+	ts.Fatalf("%s has no %q:\n%s", args[0], args[1], body)
+}
+
 // session ADDRESS[/PATH]: a client opens a session, which lasts to the script's end.
 func session(ts *testscript.TestScript, _ bool, args []string) {
 	address, path, _ := strings.Cut(args[0], "/")
@@ -241,4 +259,14 @@ func certificate(ts *testscript.TestScript, _ bool, args []string) {
 	text := append(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: chain}),
 		pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: secret})...)
 	ts.Check(os.WriteFile(ts.MkAbs(args[0]), text, 0o600))
+}
+
+// shutout ADMIN: a reload cannot read what the configuration names by now, and
+// says why; where the kernel shuts nobody in, it can.
+func shutOut(ts *testscript.TestScript, _ bool, args []string) {
+	active := bridgeOf(ts).await(ts, `msg=sandbox active=(true|false)`)[1] == "true"
+	err := ts.Exec("wsbridge", "reload", "--admin", args[0])
+	if said := ts.ReadFile("stderr"); active == (err == nil) || active && !strings.Contains(said, "only the folders are left that were named then: restart, or --sandbox off") {
+		ts.Fatalf("sandbox %v, reload: %v, %s", active, err, said)
+	}
 }

@@ -28,6 +28,10 @@ func serve(ctx context.Context, c *config.Config, l *startup, stdout, stderr io.
 	}
 	defer s.upgrade.stop()
 	s.reread = l.reread
+	if err := s.shutIn(); err != nil {
+		s.close()
+		return err
+	}
 	return s.run(ctx, stderr)
 }
 

@@ -103,7 +103,7 @@ func TestUpgradeThatFails(t *testing.T) {
 	const good = "heartbeat: 30\n"
 	d := newDynasty(t)
 	d.write("yaml", good, 0o600)
-	d.start(nil, "--config", "yaml", "--pid-file", "pid", "--drain-timeout", "1", "--unix-listen", "s", "--listen", "127.0.0.1:0", occupied(t))
+	d.start(nil, "--sandbox", "off", "--config", "yaml", "--pid-file", "pid", "--drain-timeout", "1", "--unix-listen", "s", "--listen", "127.0.0.1:0", occupied(t))
 	port, first := d.said(listensOn, 1), d.first.Process.Pid
 	for _, tt := range []struct {
 		name, yaml, program, want string
@@ -142,7 +142,7 @@ func TestUpgradeThatFails(t *testing.T) {
 // There is one upgrade at a time, and it does not keep the process from being
 // stopped.
 func TestUpgradeUnderWay(t *testing.T) {
-	d := founded(t, "127.0.0.1:0", occupied(t))
+	d := founded(t, "--sandbox", "off", "127.0.0.1:0", occupied(t))
 	d.said(listensOn, 1)
 	d.write("other", "#!/bin/sh\nexec sleep 1000\n", 0o700)
 	d.install(d.path("other"))
