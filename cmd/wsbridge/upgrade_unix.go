@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -59,35 +60,29 @@ type upgrader struct {
 // newUpgrader is for the start: by the time of an upgrade, this program's file
 // may have another in its place, and that is the one to start then.
 func newUpgrader(l *startup) (*upgrader, error) {
-	program, err := ownProgram()
-	if err != nil {
-		return nil, fmt.Errorf("the program's own file: %w", err)
-	}
-	u := &upgrader{startup: l, program: program, patience: startTimeout, signals: make(chan os.Signal, 1), words: make(chan error, 1)}
+	u := &upgrader{startup: l, program: ownProgram(), patience: startTimeout, signals: make(chan os.Signal, 1), words: make(chan error, 1)}
 	signal.Notify(u.signals, syscall.SIGUSR2)
 	return u, nil
 }
 
 // ownProgram prefers the name that the program was called by: a link may be led
-// to another file.
-func ownProgram() (string, error) {
-	self, err := os.Executable()
-	if err != nil {
-		return "", err
-	}
+// to another file. Where there is no /proc, as in a bare image, it is all there
+// is.
+func ownProgram() string {
+	self, noSelf := os.Executable()
 	called, err := exec.LookPath(os.Args[0])
-	if err != nil {
-		return self, nil
+	if err == nil {
+		called, err = filepath.Abs(called)
 	}
-	if called, err = filepath.Abs(called); err != nil {
-		return self, nil
+	if err != nil || noSelf != nil {
+		return cmp.Or(self, called)
 	}
 	a, errA := os.Stat(self)
 	b, errB := os.Stat(called)
 	if errors.Join(errA, errB) != nil || !os.SameFile(a, b) {
-		return self, nil
+		return self
 	}
-	return called, nil
+	return called
 }
 
 // asked has a signal when an upgrade is wanted.

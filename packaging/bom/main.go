@@ -145,9 +145,10 @@ func isLicense(file string) bool {
 	return false
 }
 
-// identify gives SPDX's name of the licence that text begins with or holds.
+// identify gives SPDX's name of the licence that text begins with or holds, in
+// whatever case.
 func identify(text string) string {
-	words := strings.Join(strings.Fields(text), " ")
+	words := strings.ToLower(strings.Join(strings.Fields(text), " "))
 	for _, known := range []struct{ sign, name string }{
 		{"Apache License Version 2.0", "Apache-2.0"},
 		{"Mozilla Public License Version 2.0", "MPL-2.0"},
@@ -156,7 +157,7 @@ func identify(text string) string {
 		{"Permission is hereby granted, free of charge", "MIT"},
 		{"Permission to use, copy, modify, and/or distribute", "ISC"},
 	} {
-		if strings.Contains(words, known.sign) {
+		if strings.Contains(words, strings.ToLower(known.sign)) {
 			return known.name
 		}
 	}
