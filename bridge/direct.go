@@ -48,7 +48,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 
 // plainUpgrade tells whether there is nothing wrong with r but what Route finds.
 func plainUpgrade(r *http.Request) bool {
-	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil && checkVersion(r) == nil
+	return headerLines(r.Header) <= headLines && isUpgrade(r) && checkUpgrade(r) == nil && checkVersion(r, version) == nil
 }
 
 // judge is what becomes of a plain upgrade; no session: whoever speaks HTTP is

@@ -30,15 +30,14 @@ type exchange struct {
 
 // visit answers the handshake for a client that the service has admitted.
 func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, release func()) {
-	route := d.route
-	visit, err := route.Service.Admit(r)
+	visit, err := d.route.Service.Admit(r)
 	if err != nil {
 		release()
 		s.refuse(w, r, asRefusal(err))
 		return
 	}
-	x := &exchange{server: s, visit: visit, start: time.Now(), id: s.clientID(r, route.User, visit.Subprotocol())}
-	conn, early, err := answer(w, r, visit.Subprotocol(), s.limits().HeaderTimeout)
+	x := &exchange{server: s, visit: visit, start: time.Now(), id: s.clientID(r, d.route.User, visit.Subprotocol())}
+	conn, early, err := s.switchOver(w, r, d.era, visit.Subprotocol())
 	if err != nil {
 		s.left(x.id, conn, err)
 		visit.Leave()

@@ -60,7 +60,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	maps.Copy(h, refusal.Header)
 	switch refusal.Status {
 	case http.StatusUpgradeRequired:
-		h["Upgrade"], h["Sec-WebSocket-Version"] = []string{"websocket"}, []string{"13"}
+		h["Upgrade"], h["Sec-WebSocket-Version"] = []string{"websocket"}, []string{s.now().versions()}
 	case http.StatusMethodNotAllowed:
 		h.Set("Allow", http.MethodGet)
 	case http.StatusServiceUnavailable:

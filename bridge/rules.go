@@ -34,6 +34,9 @@ type Rules struct {
 	Subprotocols []string
 	// Text sends target bytes as text frames instead of binary ones.
 	Text bool
+	// Legacy takes clients of versions 8 and 7 of the drafts and of hixie-76 and
+	// hixie-75 too.
+	Legacy bool
 	// Heartbeat pings every client this often, and closes one that answers
 	// none of two; 0: off.
 	Heartbeat time.Duration

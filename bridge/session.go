@@ -212,6 +212,10 @@ func (s *session) why() ending {
 // sayClose sends the Close frame that the session's end calls for: the code
 // the client gave, or the one the close table gives.
 func (s *session) sayClose() {
+	if s.mode.hixie() {
+		s.sayCloseHixie()
+		return
+	}
 	if frame := closeFrame(s.why()); frame != nil {
 		s.out.Last(frame)
 	}

@@ -29,6 +29,14 @@ func chooseSubprotocol(h http.Header, allowed []string) (name string, ok bool) {
 	return offered[0], true
 }
 
+// carries is what clients of e may choose from: the Hixie drafts have text only.
+func (e era) carries(allowed []string) []string {
+	if e.hixie() && (len(allowed) == 0 || slices.Contains(allowed, "base64")) {
+		return []string{"base64"}
+	}
+	return allowed
+}
+
 // offeredSubprotocols joins the header's lines and trims every name. Names are
 // not held to the token grammar: synapse(contentType='text/xml') is in use.
 func offeredSubprotocols(h http.Header) (names []string) {

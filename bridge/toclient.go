@@ -16,14 +16,20 @@ import (
 type mode uint8
 
 const (
-	binaryMode mode = iota // as they are
-	base64Mode             // base64 in text messages, both ways
-	textMode               // as they are, in text messages to the client
+	binaryMode  mode = iota // as they are
+	base64Mode              // base64 in text messages, both ways
+	textMode                // as they are, in text messages to the client
+	hixie75Mode             // base64 in the frames of that draft, both ways
+	hixie76Mode             // and of that
 )
+
+func (m mode) hixie() bool { return m >= hixie75Mode }
+
+func (m mode) base64() bool { return m == base64Mode || m.hixie() }
 
 // limit is how many target bytes one read takes, so that one frame holds them.
 func (m mode) limit() int {
-	if m == base64Mode {
+	if m.base64() {
 		return 48<<10 - 2*headRoom // a whole number of quanta
 	}
 	return bufferSize - headRoom
@@ -122,7 +128,7 @@ func (t *sender) discard() {
 // send makes one frame of the n bytes at headRoom.
 func (t *sender) send(b *buffer, n int) (err error) {
 	switch t.s.mode {
-	case base64Mode:
+	case base64Mode, hixie75Mode, hixie76Mode:
 		err = t.sendBase64(b, n)
 	case textMode:
 		err = t.sendText(b, n)
@@ -142,6 +148,9 @@ func (t *sender) sendBase64(b *buffer, n int) error {
 	defer t.s.server.buffers.put(encoded)
 	base64.StdEncoding.Encode(encoded.room(), b.room()[:n])
 	m := base64.StdEncoding.EncodedLen(n)
+	if t.s.mode.hixie() {
+		return t.s.out.Whole(frame.WrapHixie(encoded.framed(headRoom), m))
+	}
 	return t.s.out.Whole(frame.Prepend(encoded.framed(headRoom), ws.OpText, m))
 }
 

@@ -29,7 +29,7 @@ func (r *receiver) run() {
 	for more {
 		b, n, err := r.s.from.next(bufferSize - headRoom)
 		if err != nil {
-			r.s.ended(clientEnding(err))
+			r.lost(err)
 			return
 		}
 		more = r.take(b.room()[:n])
@@ -42,7 +42,21 @@ func (r *receiver) run() {
 // is still to come.
 func (r *receiver) take(p []byte) bool {
 	r.s.heard.Add(int64(len(p)))
-	out := r.frames.take(p, r.s.out)
+	return r.carry(r.frames.take(p, r.s.out))
+}
+
+// lost ends the direction of a client that can be read no more.
+func (r *receiver) lost(err error) {
+	if err == io.EOF {
+		if out := r.frames.end(); out.closed {
+			r.carry(out)
+			return
+		}
+	}
+	r.s.ended(clientEnding(err))
+}
+
+func (r *receiver) carry(out unframed) bool {
 	r.write(out.payload)
 	if out.lent != nil {
 		r.s.server.buffers.put(out.lent)

@@ -9,6 +9,7 @@ import (
 // unframer takes the payload out of a client's frames, whoever reads and writes.
 type unframer struct {
 	decoder frame.Decoder
+	hixie   *frame.HixieDecoder // instead, in the modes of those drafts
 	base64  *frame.Base64Stream // in base64 mode
 	buffers *buffers
 }
@@ -25,8 +26,11 @@ type unframed struct {
 
 func newUnframer(m mode, pool *buffers) unframer {
 	u := unframer{buffers: pool}
-	if m == base64Mode {
+	if m.base64() {
 		u.base64 = new(frame.Base64Stream)
+	}
+	if m.hixie() {
+		u.hixie = &frame.HixieDecoder{Closing: m == hixie76Mode}
 	}
 	return u
 }
@@ -36,6 +40,9 @@ type ponger interface{ SendPong(payload []byte) }
 
 // take works through p, in place, up to its end, a Close frame or a breach.
 func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
+	if u.hixie != nil {
+		return u.takeHixie(p)
+	}
 	kept := gathered{buf: p}
 	for at := 0; at < len(p) && !out.closed; {
 		ev, n, err := u.decoder.Next(p[at:])

@@ -21,23 +21,26 @@ func takeAll(u unframer, wire []byte, n int) (payload []byte, last unframed, p p
 		last = u.take(piece, &p)
 		payload = append(payload, last.payload...)
 	}
+	if last.err == nil && !last.closed {
+		last = u.end()
+		payload = append(payload, last.payload...)
+	}
 	return payload, last, p
 }
 
 // What a client sent means the same however it is cut.
 func FuzzUnframe(f *testing.F) {
-	f.Add([]byte(masked(ws.OpBinary, true, "hello")+masked(ws.OpPing, true, "p")+masked(ws.OpText, false, "wo")+masked(ws.OpContinuation, true, "rld")), false, uint8(3))
-	f.Add([]byte(masked(ws.OpText, true, "aGVsbG8=")+masked(ws.OpClose, true, closeBody(1000, "bye"))), true, uint8(1))
-	f.Add([]byte(masked(ws.OpText, true, "aGVs!")+"\x82\x01x"), true, uint8(2))
-	f.Add([]byte(masked(ws.OpText, true, "aGVsbA")+masked(ws.OpClose, true, "")), true, uint8(5))
-	f.Fuzz(func(t *testing.T, wire []byte, encoded bool, step uint8) {
+	f.Add([]byte(masked(ws.OpBinary, true, "hello")+masked(ws.OpPing, true, "p")+masked(ws.OpText, false, "wo")+masked(ws.OpContinuation, true, "rld")), uint8(binaryMode), uint8(3))
+	f.Add([]byte(masked(ws.OpText, true, "aGVsbG8=")+masked(ws.OpClose, true, closeBody(1000, "bye"))), uint8(base64Mode), uint8(1))
+	f.Add([]byte(masked(ws.OpText, true, "aGVs!")+"\x82\x01x"), uint8(base64Mode), uint8(2))
+	f.Add([]byte(masked(ws.OpText, true, "aGVsbA")+masked(ws.OpClose, true, "")), uint8(base64Mode), uint8(5))
+	f.Add([]byte("\x00aGVsb\xff\x80\x02ab\x00G8=\xff\xff\x00"), uint8(hixie76Mode), uint8(4))
+	f.Add([]byte("\x00aGVsbA\xff\xff\x00"), uint8(hixie75Mode), uint8(1))
+	f.Fuzz(func(t *testing.T, wire []byte, kind, step uint8) {
 		if len(wire) > bufferSize/2 {
 			return
 		}
-		m := binaryMode
-		if encoded {
-			m = base64Mode
-		}
+		m := mode(kind) % (hixie76Mode + 1)
 		whole, wholeLast, wholePongs := takeAll(newUnframer(m, new(buffers)), wire, len(wire))
 		cut, cutLast, cutPongs := takeAll(newUnframer(m, new(buffers)), wire, 1+int(step))
 		// How much comes before broken base64 depends on the cuts.

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bufio"
 	"crypto/tls"
 	"encoding/base64"
 	"fmt"
@@ -46,18 +47,23 @@ func checkUpgrade(r *http.Request) *Refusal {
 	return nil
 }
 
-// checkVersion holds the handshake against RFC 6455, 4.2.1.
-func checkVersion(r *http.Request) *Refusal {
+// checkVersion holds the handshake against RFC 6455, 4.2.1. Spoken are the
+// versions to tell of.
+func checkVersion(r *http.Request, spoken string) *Refusal {
 	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
 	switch {
 	case len(versions) == 0:
 		return badUpgrade("header 'Sec-WebSocket-Version: 13' is missing")
-	case len(versions) > 1 || versions[0] != "13":
-		return &Refusal{Status: http.StatusUpgradeRequired, Reason: "this server speaks WebSocket version 13 only"}
+	case len(versions) > 1 || versions[0] != version:
+		return wrongVersion(spoken + " only")
 	case len(keys) != 1 || !validKey(keys[0]):
 		return badUpgrade("header 'Sec-WebSocket-Key' must be there once, with 16 bytes in base64")
 	}
 	return nil
+}
+
+func wrongVersion(only string) *Refusal {
+	return &Refusal{Status: http.StatusUpgradeRequired, Reason: "this server speaks WebSocket version " + only}
 }
 
 func badUpgrade(reason string) *Refusal {
@@ -76,6 +82,9 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 		d = s.decide(r)
 	}
 	release := s.admit(r, d)
+	if d.era != rfc6455 && d.refusal == nil {
+		s.tellEra(r, d.era)
+	}
 	switch {
 	case d.refusal != nil:
 		s.refuse(w, r, d.refusal)
@@ -84,12 +93,13 @@ func (s *Server) upgrade(w http.ResponseWriter, r *http.Request) {
 	case d.route.Service != nil:
 		s.visit(w, r, d, release)
 	default:
-		s.begin(w, r, s.newSession(r, d, release))
+		s.begin(w, r, d, s.newSession(r, d, release))
 	}
 }
 
 // decision is what becomes of an upgrade.
 type decision struct {
+	era         era    // the client's, unless a relay speaks with it
 	subprotocol string // of a stream session; services and relays choose their own
 	route       Route
 	refusal     *Refusal // nil: go ahead
@@ -106,20 +116,22 @@ func (s *Server) decide(r *http.Request) *decision {
 }
 
 func (s *Server) rule(r *http.Request) *decision {
+	rules, e := s.now(), eraOf(r.Header)
+	rules.rename(r, e)
 	if refusal := checkUpgrade(r); refusal != nil {
 		return &decision{refusal: refusal}
 	}
-	rules := s.now()
 	route, err := rules.Route(r)
 	d := &decision{route: route}
 	switch {
 	case err != nil:
 		d.refusal = asRefusal(err)
 	case route.Relay == nil:
-		d.refusal = checkVersion(r)
+		d.era = e
+		d.refusal = rules.checkEra(r, e, route)
 	}
 	if d.refusal == nil && route.Target != nil {
-		d.choose(r.Header, rules.Subprotocols)
+		d.choose(r.Header, e.carries(rules.Subprotocols))
 	}
 	return d
 }
@@ -128,8 +140,7 @@ func (s *Server) rule(r *http.Request) *decision {
 func (d *decision) choose(h http.Header, allowed []string) {
 	var ok bool
 	if d.subprotocol, ok = chooseSubprotocol(h, allowed); !ok {
-		reason := "none of the offered subprotocols is allowed; allowed: " + strings.Join(allowed, ", ")
-		d.refusal = &Refusal{Status: http.StatusBadRequest, Reason: reason}
+		d.refusal = badUpgrade("none of the offered subprotocols is allowed; allowed: " + strings.Join(allowed, ", "))
 	}
 }
 
@@ -178,13 +189,13 @@ func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
 
 // newSession is the stream session of an upgrade that has its slot.
 func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
-	return &session{server: s, start: d.began, to: d.route.Target, release: release, id: s.clientID(r, d.route.User, d.subprotocol)}
+	return &session{server: s, start: d.began, to: d.route.Target, release: release, mode: s.modeFor(d), id: s.clientID(r, d.route.User, d.subprotocol)}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
-func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session) {
-	conn, early, err := answer(w, r, session.id.subprotocol, s.limits().HeaderTimeout)
+func (s *Server) begin(w http.ResponseWriter, r *http.Request, d *decision, session *session) {
+	conn, early, err := s.switchOver(w, r, d.era, d.subprotocol)
 	if err != nil {
 		s.left(session.id, conn, err)
 		session.release()
@@ -192,6 +203,14 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, session *session)
 	}
 	s.prepare(session, early)
 	s.launch(session, conn)
+}
+
+// switchOver is answer in the words of the client's version.
+func (s *Server) switchOver(w http.ResponseWriter, r *http.Request, e era, subprotocol string) (net.Conn, []byte, error) {
+	if e != rfc6455 {
+		return s.answerOld(w, r, e, subprotocol)
+	}
+	return answer(w, r, subprotocol, s.limits().HeaderTimeout)
 }
 
 // left is all of a client that did not take the 101.
@@ -207,7 +226,6 @@ func (s *Server) prepare(session *session, early []byte) {
 	s.greeted("upgrade", session.start)
 	session.early = early
 	session.log, session.start = s.log(), time.Now()
-	session.mode = s.modeFor(session.id.subprotocol)
 }
 
 // launch starts a prepared session on the client's connection.
@@ -224,9 +242,13 @@ func (s *Server) startSession(session *session, open func()) {
 	open()
 }
 
-func (s *Server) modeFor(subprotocol string) mode {
+func (s *Server) modeFor(d *decision) mode {
 	switch {
-	case subprotocol == "base64":
+	case d.era == hixie75:
+		return hixie75Mode
+	case d.era == hixie76:
+		return hixie76Mode
+	case d.subprotocol == "base64":
 		return base64Mode
 	case s.now().Text:
 		return textMode
@@ -249,10 +271,16 @@ func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout 
 	if err != nil {
 		return conn, nil, fmt.Errorf("answer the handshake: %w", err)
 	}
-	early := make([]byte, rw.Reader.Buffered())
-	rw.Reader.Read(early)
+	conn, early := detach(conn, rw.Reader)
+	return conn, early, nil
+}
+
+// detach is a hijacked connection free of all layers, and what was read of it.
+func detach(conn net.Conn, from *bufio.Reader) (net.Conn, []byte) {
+	early := make([]byte, from.Buffered())
+	from.Read(early)
 	conn, rest := unwrap(conn)
-	return conn, append(early, rest...), nil
+	return conn, append(early, rest...)
 }
 
 // unwrap returns what the session reads and writes, free of the layers that

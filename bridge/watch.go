@@ -37,10 +37,14 @@ func afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
 // startWatch is nil, which can be stopped too, when there is nothing to watch.
 func startWatch(s *session, ping func() bool, after func(time.Duration, func()) alarm) *watch {
 	rules := s.server.now()
-	if rules.Heartbeat == 0 && rules.SessionIdle == 0 {
+	every := rules.Heartbeat
+	if s.mode.hixie() {
+		every = 0 // there are no pings
+	}
+	if every == 0 && rules.SessionIdle == 0 {
 		return nil
 	}
-	w := &watch{s: s, ping: ping, every: rules.Heartbeat, limit: rules.SessionIdle}
+	w := &watch{s: s, ping: ping, every: every, limit: rules.SessionIdle}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.every > 0 {

@@ -104,6 +104,7 @@ type Config struct {
 	Heartbeat   time.Duration
 	SessionIdle time.Duration
 	Text        bool
+	Legacy      bool
 	Pump        string // "auto" or "goroutines"
 	Subprotocol []string
 

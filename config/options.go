@@ -163,6 +163,7 @@ func (c *Config) sessions() []Option {
 		{"pump", "", "auto|goroutines", "auto", "how plain sessions are carried: by an event loop where the system has one, or by two goroutines each", &c.Pump},
 		{"text", "", "", "", "send the target's bytes as text frames instead of binary ones", &c.Text},
 		{"subprotocol", "", "NAMES", "", "accept only these subprotocols, a list with commas; may be repeated", &c.Subprotocol},
+		{"legacy", "", "", "", "let in clients older than RFC 6455, too: versions 8 and 7, hixie-76 and hixie-75", &c.Legacy},
 	}
 }
 

@@ -86,6 +86,7 @@ func (s *service) bareGeneration(c *config.Config) *generation {
 		TLSOnly:      c.SSLOnly || c.VerifyClient,
 		Subprotocols: c.Subprotocol,
 		Text:         c.Text,
+		Legacy:       c.Legacy,
 		Heartbeat:    c.Heartbeat,
 		SessionIdle:  c.SessionIdle,
 		Limits: bridge.Limits{
