@@ -18,8 +18,8 @@ const desertedLook = 50 * time.Millisecond
 func (s *Server) Retire(ctx context.Context) error {
 	s.once.Do(s.start)
 	s.shut()
-	s.serving.Lock() // Serve has returned everywhere: all that were accepted are counted
-	s.serving.Unlock()
+	s.serving.Lock()   // Serve has returned everywhere: all that were accepted are counted
+	s.serving.Unlock() //lint:ignore SA2001 to wait is all
 	look := time.NewTicker(desertedLook)
 	defer look.Stop()
 	for !s.deserted() {
