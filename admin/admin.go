@@ -43,6 +43,7 @@ type Session struct {
 	Target      string
 	Path        string // without secrets
 	Subprotocol string // "": none
+	HTTP2       bool   // shares a connection with what else has its client address
 	Start       time.Time
 	ToTarget    int64         // payload bytes
 	ToClient    int64         // payload bytes

@@ -297,7 +297,7 @@ func TestManySessionsOnOneConnection(t *testing.T) {
 		s.Limits.Sessions = sessions
 		s.Route = func(r *http.Request) (Route, error) {
 			if r.Header.Get("X-Deaf") != "" {
-				return Route{Target: failingNot{heard}}, nil
+				return Route{Target: already{heard}}, nil
 			}
 			return Route{Target: echoes{}}, nil
 		}
@@ -335,13 +335,14 @@ func TestManySessionsOnOneConnection(t *testing.T) {
 	deaf.Close()
 	floods.Wait()
 	r.eventually("all have ended", func() bool { return r.server.Stats().Sessions == 0 })
+	r.wantLog("session ended", "http=2")
 }
 
-// failingNot is a target that is there already.
-type failingNot struct{ net.Conn }
+// already is a target that is there already.
+type already struct{ net.Conn }
 
-func (f failingNot) String() string                         { return "deaf" }
-func (f failingNot) Dial(context.Context) (net.Conn, error) { return f.Conn, nil }
+func (f already) String() string                         { return "deaf" }
+func (f already) Dial(context.Context) (net.Conn, error) { return f.Conn, nil }
 
 // A client that resets its stream while it takes nothing has its session end.
 func TestResetOfAStreamThatIsNotRead(t *testing.T) {
