@@ -497,6 +497,30 @@ func TestDrainOverHTTP2(t *testing.T) {
 	}
 }
 
+// A process with a successor serves the connection it has, and sends it away.
+func TestRetireOverHTTP2(t *testing.T) {
+	r := startRig2(t, nil)
+	client, target := r.pair()
+	retired := make(chan error, 1)
+	go func() { retired <- r.server.Retire(t.Context()) }()
+	r.eventually("no more connections", func() bool { return r.server.open.Err() != nil })
+	late, lateTarget := r.pair()
+	r.eventually("a GOAWAY", func() bool { return !r.shared.CanTakeNewRequest() })
+	client.send("still here")
+	readN(t, target, 10)
+	for _, end := range []struct {
+		client *peer
+		target halfConn
+	}{{client, target}, {late, lateTarget}} {
+		end.target.Close()
+		end.client.wantClose(1000, "target closed")
+		end.client.close(1000, "")
+	}
+	if err := <-retired; err != nil {
+		t.Error(err)
+	}
+}
+
 // A proxy in front may speak HTTP/2 without TLS, where it is let.
 func TestCleartextHTTP2(t *testing.T) {
 	for _, on := range []bool{true, false} {

@@ -27,7 +27,7 @@ const protocolHeader = ":protocol"
 // tunnel answers an extended CONNECT, and returns when all is over: net/http
 // ends a stream with its handler.
 func (s *Server) tunnel(w http.ResponseWriter, r *http.Request) {
-	t := &tunnel{ResponseWriter: w, request: r, closing: s.Draining()}
+	t := &tunnel{ResponseWriter: w, request: r, closing: s.open.Err() != nil}
 	if refusal := checkTunnel(r); refusal != nil {
 		s.refuse(t, r, refusal)
 		return
@@ -68,19 +68,20 @@ func newKey() string {
 type tunnel struct {
 	http.ResponseWriter
 	request *http.Request // as it came
-	closing bool          // "Connection: close" means the client's connection, and is meant
+	closing bool          // the client is to go elsewhere with what it asks next
 	lane    *lane         // nil until somebody took it over
 	head    answerHead
 }
 
-// WriteHeader leaves out what HTTP/2 has no place for (RFC 9113, 8.2.2).
+// WriteHeader leaves out what HTTP/2 has no place for (RFC 9113, 8.2.2). To
+// net/http "Connection: close" is to say GOAWAY, and to let live streams end.
 func (t *tunnel) WriteHeader(status int) {
 	header := t.Header()
-	if !t.closing {
-		delete(header, "Connection")
-	}
-	for _, name := range []string{"Upgrade", "Keep-Alive", "Transfer-Encoding", "Sec-Websocket-Accept"} {
+	for _, name := range []string{"Connection", "Upgrade", "Keep-Alive", "Transfer-Encoding", "Sec-Websocket-Accept"} {
 		delete(header, name)
+	}
+	if t.closing {
+		header["Connection"] = []string{"close"}
 	}
 	t.ResponseWriter.WriteHeader(status)
 }
