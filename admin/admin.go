@@ -43,7 +43,7 @@ type Session struct {
 	Target      string
 	Path        string // without secrets
 	Subprotocol string // "": none
-	HTTP2       bool   // shares a connection with what else has its client address
+	HTTP        int    // version; from 2 on, sessions of one connection have one client address
 	Start       time.Time
 	ToTarget    int64         // payload bytes
 	ToClient    int64         // payload bytes

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -304,11 +305,14 @@ func TestManySessionsOnOneConnection(t *testing.T) {
 	})
 	flood := masked(2, true, string(stream(7, 64<<10)))
 	var floods sync.WaitGroup
+	var taken atomic.Int64 // of what the deaf are sent
 	for range stuck {
 		c := r.dialHTTP2("X-Deaf: yes")
 		floods.Go(func() {
 			for err := error(nil); err == nil; {
-				_, err = io.WriteString(c.conn, flood)
+				var n int
+				n, err = io.WriteString(c.conn, flood)
+				taken.Add(int64(n))
 			}
 		})
 		defer c.conn.Close()
@@ -331,6 +335,10 @@ func TestManySessionsOnOneConnection(t *testing.T) {
 	if got := r.server.Stats(); got.Sessions != sessions || got.Connections != 1 {
 		t.Errorf("%+v", got)
 	}
+	const fromClient = 1 << 20 // a session's, in the client's own hands
+	if most := int64(stuck * (streamBuffer + bufferSize + fromClient)); taken.Load() > most {
+		t.Errorf("%d bytes were taken for nobody, want at most %d", taken.Load(), most)
+	}
 	r.shared.Close()
 	deaf.Close()
 	floods.Wait()
@@ -343,6 +351,17 @@ type already struct{ net.Conn }
 
 func (f already) String() string                         { return "deaf" }
 func (f already) Dial(context.Context) (net.Conn, error) { return f.Conn, nil }
+
+// Over HTTP/2 too the client hears why there is no target.
+func TestNoTargetOverHTTP2(t *testing.T) {
+	closed := listenTCP(t)
+	closed.Close()
+	r := startRig2(t, func(s *Server) { s.Route = to(dialTo{closed.Addr()}) })
+	client := r.dial()
+	client.wantClose(1011, "target refused the connection")
+	client.close(1011, "")
+	r.wantLog("session ended", "code=1011", "by=target", "target refused the connection", "http=2")
+}
 
 // A client that resets its stream while it takes nothing has its session end.
 func TestResetOfAStreamThatIsNotRead(t *testing.T) {

@@ -62,7 +62,7 @@ type carrier interface {
 // clientID is what the log says of a client.
 type clientID struct {
 	addr, user, path, subprotocol string
-	http2                         bool
+	http                          int // its version
 	asked                         *asked
 }
 
@@ -268,7 +268,7 @@ func (s *session) roundTrip() time.Duration {
 }
 
 func (id clientID) info(target string, start time.Time) SessionInfo {
-	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, HTTP2: id.http2, Start: start}
+	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, HTTP: id.http, Start: start}
 }
 
 // logEnd writes a session's one log line.
@@ -284,8 +284,8 @@ func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending,
 		slog.Duration("duration", time.Since(start).Round(time.Millisecond)), slog.Duration("dial", how.Dial.Round(time.Microsecond)),
 		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason),
 	}
-	if id.http2 {
-		about = append(about, slog.String("http", "2"))
+	if id.http > 1 {
+		about = append(about, slog.Int("http", id.http))
 	}
 	s.log().LogAttrs(context.Background(), slog.LevelInfo, "session ended", about...)
 }
