@@ -31,7 +31,7 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 		s.tunnel(w, r)
 	default:
 		s.lastAnswer(w)
-		s.plain(&patient{w, http.NewResponseController(w), r.ProtoMajor == 2}, r)
+		s.plain(&patient{w, http.NewResponseController(w), r.ProtoMajor >= 2}, r)
 	}
 }
 
@@ -79,7 +79,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	}
 	h.Set("Connection", "close")
 	h.Set("X-Content-Type-Options", "nosniff")
-	p := &patient{w, http.NewResponseController(w), r.ProtoMajor == 2}
+	p := &patient{w, http.NewResponseController(w), r.ProtoMajor >= 2}
 	p.extend()
 	http.Error(p, refusal.Reason, refusal.Status)
 }

@@ -12,13 +12,13 @@ import (
 	"net/http"
 )
 
-// An extended CONNECT (RFC 8441) asks over HTTP/2 for what an upgrade asks for
+// An extended CONNECT (RFC 8441, for HTTP/3 RFC 9220) asks over HTTP/2 for what an upgrade asks for
 // over HTTP/1.1. It is made one here, and its answer is made a CONNECT's, so
 // that everybody behind knows of upgrades only.
 
 // isTunnel tells whether r is an extended CONNECT, for whatever protocol.
 func isTunnel(r *http.Request) bool {
-	return r.ProtoMajor == 2 && r.Method == http.MethodConnect && r.Header[protocolHeader] != nil
+	return r.ProtoMajor >= 2 && r.Method == http.MethodConnect && r.Header[protocolHeader] != nil
 }
 
 // protocolHeader is where net/http puts the pseudo-header field.
