@@ -106,7 +106,11 @@ func TestSessionsOverHTTP3(t *testing.T) {
 	for name, story := range map[string]func(c *peer, target halfConn){
 		"bytes, and the client closes": func(c *peer, target halfConn) {
 			data := stream(9, 1<<20)
-			go sendFragmented(c, data)
+			sent := make(chan struct{})
+			go func() {
+				defer close(sent)
+				sendFragmented(c, data)
+			}()
 			if got := readN(t, target, len(data)); got != string(data) {
 				t.Error("target: bytes differ")
 			}
@@ -114,6 +118,7 @@ func TestSessionsOverHTTP3(t *testing.T) {
 			if got := c.read(len(data)); got != string(data) {
 				t.Error("client: bytes differ")
 			}
+			<-sent
 			c.close(4321, "")
 			readAll(t, target)
 			target.Close()
