@@ -22,6 +22,7 @@ const module = "github.com/wsbridge/wsbridge"
 const allowed = `
 config:       go.yaml.in/yaml/v3 github.com/spf13/pflag
 sniff:
+extendedconnect:
 frame:        github.com/gobwas/ws
 listen:       golang.org/x/crypto golang.org/x/sys
 web:
@@ -37,14 +38,14 @@ wrap:         golang.org/x/sys
 loop:         golang.org/x/sys
 systemd:      golang.org/x/sys
 logs:
-bridge:       frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       extendedconnect frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
 packaging:
 packaging/archive:
 packaging/bom:
 sandbox:      github.com/landlock-lsm/go-landlock golang.org/x/sys
 soak:         golang.org/x/sys
-cmd/wsbridge: access admin bridge check config connect content demo gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route sandbox systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+cmd/wsbridge: access admin bridge check config connect content demo extendedconnect gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route sandbox systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 check:        frame message target github.com/gobwas/ws
 connect:      message target github.com/gobwas/ws
 content:      github.com/antchfx/xpath github.com/itchyny/gojq github.com/santhosh-tekuri/jsonschema/v6

@@ -43,6 +43,7 @@ type Session struct {
 	Target      string
 	Path        string // without secrets
 	Subprotocol string // "": none
+	HTTP        int    // version; from 2 on, sessions of one connection have one client address
 	Start       time.Time
 	ToTarget    int64         // payload bytes
 	ToClient    int64         // payload bytes

@@ -105,7 +105,7 @@ func (f *fake) Draining() bool {
 // busy is a bridge after some traffic: two sessions live, two have ended.
 func busy() *fake {
 	f := newFake()
-	f.begin(Session{ID: "b2", Client: "192.0.2.8:2", Target: "127.0.0.1:23", Path: "/b", Start: testStart.Add(time.Minute), RTT: 8 * time.Millisecond})
+	f.begin(Session{ID: "b2", Client: "192.0.2.8:2", Target: "127.0.0.1:23", Path: "/b", Start: testStart.Add(time.Minute), HTTP: 2, RTT: 8 * time.Millisecond})
 	f.begin(Session{ID: "a1", Client: "192.0.2.7:1", User: "ada", Target: "127.0.0.1:5900", Path: "/a", Subprotocol: "binary", Start: testStart})
 	f.begin(Session{ID: "c3"})
 	f.begin(Session{ID: "d4"})

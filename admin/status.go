@@ -109,6 +109,7 @@ func memory() int64 {
 type session struct {
 	pages.Session
 	Subprotocol string  `json:"subprotocol,omitempty"`
+	HTTP        int     `json:"http,omitempty"`
 	RTT         float64 `json:"rtt_ms,omitempty"`
 }
 
@@ -116,7 +117,7 @@ type session struct {
 func (a *Admin) sessions(w http.ResponseWriter, _ *http.Request) {
 	all := []session{}
 	for _, s := range a.sorted() {
-		all = append(all, session{row(s), s.Subprotocol, milliseconds(s.RTT)})
+		all = append(all, session{row(s), s.Subprotocol, s.HTTP, milliseconds(s.RTT)})
 	}
 	w.Header().Set("Content-Type", "application/json")
 	json.NewEncoder(w).Encode(map[string]any{"sessions": all})

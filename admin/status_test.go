@@ -166,8 +166,8 @@ func TestKill(t *testing.T) {
 	bridge, log := busy(), &log{}
 	url := start(t, &Admin{Bridge: bridge, Log: log.logger()})
 	want := []session{
-		{pages.Session{ID: "a1", Client: "192.0.2.7:1", User: "ada", Target: "127.0.0.1:5900", Path: "/a", Since: testStart, ToTarget: 100, ToClient: 2000}, "binary", 0},
-		{pages.Session{ID: "b2", Client: "192.0.2.8:2", Target: "127.0.0.1:23", Path: "/b", Since: testStart.Add(time.Minute)}, "", 8},
+		{pages.Session{ID: "a1", Client: "192.0.2.7:1", User: "ada", Target: "127.0.0.1:5900", Path: "/a", Since: testStart, ToTarget: 100, ToClient: 2000}, "binary", 0, 0},
+		{pages.Session{ID: "b2", Client: "192.0.2.8:2", Target: "127.0.0.1:23", Path: "/b", Since: testStart.Add(time.Minute)}, "", 2, 8},
 	}
 	if diff := cmp.Diff(want, list(t, url)); diff != "" {
 		t.Errorf("sessions (-want +got):\n%s", diff)

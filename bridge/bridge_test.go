@@ -19,6 +19,7 @@ import (
 
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
+	"golang.org/x/net/http2"
 
 	"github.com/wsbridge/wsbridge/frame"
 )
@@ -59,6 +60,8 @@ type rig struct {
 	target net.Listener
 	log    *logBuffer
 	secure bool // clients of dial speak TLS
+	http2  bool // and HTTP/2 in it: all on one connection
+	shared *http2.ClientConn
 }
 
 type logBuffer struct {
@@ -170,6 +173,9 @@ type peer struct {
 // dial opens a session; header are extra request lines.
 func (r *rig) dial(header ...string) *peer {
 	r.t.Helper()
+	if r.http2 {
+		return r.dialHTTP2(header...)
+	}
 	c := r.dialRaw()
 	if r.secure {
 		c = tls.Client(c, &tls.Config{InsecureSkipVerify: true})

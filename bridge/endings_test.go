@@ -23,7 +23,7 @@ import (
 
 // everyWay runs story over each kind of client and target.
 func everyWay(t *testing.T, set func(*Server), story func(t *testing.T, r *rig)) {
-	for _, clientKind := range []string{"plain", "tls"} {
+	for _, clientKind := range []string{"plain", "tls", "h2"} {
 		for _, targetKind := range []string{"tcp", "unix"} {
 			t.Run(clientKind+" client, "+targetKind+" target", func(t *testing.T) {
 				targets := listenTCP(t)
@@ -32,12 +32,12 @@ func everyWay(t *testing.T, set func(*Server), story func(t *testing.T, r *rig))
 					targets = listenUnix(t)
 				}
 				r := startRigTo(t, targets, func(s *Server) {
-					s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+					s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, NextProtos: []string{"h2", "http/1.1"}}
 					if set != nil {
 						set(s)
 					}
 				})
-				r.secure = clientKind == "tls"
+				r.secure, r.http2 = clientKind == "tls", clientKind == "h2"
 				story(t, r)
 			})
 		}
@@ -85,6 +85,16 @@ func (p *peer) socket() *net.TCPConn {
 		c = secure.NetConn()
 	}
 	return c.(*net.TCPConn)
+}
+
+// reset makes the client's end reset: its connection, or its stream.
+func (p *peer) reset() {
+	if c, ok := p.conn.(*stream2); ok {
+		c.down.Close() // on an answer that has not ended
+		return
+	}
+	p.socket().SetLinger(0)
+	p.socket().Close()
 }
 
 func TestTargetFIN(t *testing.T) {
@@ -207,8 +217,7 @@ func TestClientFIN(t *testing.T) {
 func TestClientRST(t *testing.T) {
 	everyWay(t, nil, func(t *testing.T, r *rig) {
 		client, target := r.pair()
-		client.socket().SetLinger(0)
-		client.socket().Close()
+		client.reset()
 		readAll(t, target)
 		target.Close()
 		r.wantLog("session ended", "code=1006", "by=client", `reason="client reset"`)

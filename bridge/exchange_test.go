@@ -46,18 +46,18 @@ func (p parrot) Serve(c *message.Conn) Ending {
 	}
 }
 
-// parrots is a bridge to one, plain and over TLS.
+// parrots is a bridge to one: plain, over TLS, over HTTP/2.
 func parrots(t *testing.T, p parrot, set func(*Server), story func(t *testing.T, r *rig)) {
-	for _, secure := range []bool{false, true} {
-		t.Run(map[bool]string{false: "plain", true: "tls"}[secure], func(t *testing.T) {
+	for _, kind := range []string{"plain", "tls", "h2"} {
+		t.Run(kind, func(t *testing.T) {
 			r := startRig(t, func(s *Server) {
 				s.Route = func(*http.Request) (Route, error) { return Route{Service: p, User: "ann"}, nil }
-				s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+				s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, NextProtos: []string{"h2", "http/1.1"}}
 				if set != nil {
 					set(s)
 				}
 			})
-			r.secure = secure
+			r.secure, r.http2 = kind == "tls", kind == "h2"
 			story(t, r)
 		})
 	}

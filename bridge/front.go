@@ -218,7 +218,9 @@ func (s *Server) newWeb() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    headBytes - 4096, // net/http adds 4096 of its own
 		ErrorLog:          slogAsLog(s.log()),
-		ConnContext:       withDecision,
+		ConnContext:       s.connContext,
+		Protocols:         s.protocols(),
+		HTTP2:             http2Config(),
 		ConnState: func(_ net.Conn, state http.ConnState) {
 			if state == http.StateClosed || state == http.StateHijacked {
 				s.conns.Add(-1)

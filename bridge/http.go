@@ -23,11 +23,15 @@ func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case headerLines(r.Header) > headLines:
 		s.refuse(w, r, &Refusal{Status: http.StatusRequestHeaderFieldsTooLarge, Reason: "too many header lines"})
+	case isPreface(r):
+		s.refuse(w, r, &Refusal{Status: http.StatusHTTPVersionNotSupported, Reason: "HTTP/2 is spoken here over TLS only"})
 	case isUpgrade(r):
 		s.upgrade(w, r)
+	case isTunnel(r):
+		s.tunnel(w, r)
 	default:
 		s.lastAnswer(w)
-		s.plain(&patient{w, http.NewResponseController(w)}, r)
+		s.plain(&patient{w, http.NewResponseController(w), r.ProtoMajor >= 2}, r)
 	}
 }
 
@@ -39,9 +43,13 @@ func headerLines(h http.Header) (lines int) {
 }
 
 // plain answers a request that is no upgrade. A body nobody asked for has as
-// long to arrive as a head has.
+// long to arrive as a head has; over HTTP/2 it would be kept meanwhile.
 func (s *Server) plain(w *patient, r *http.Request) {
-	if r.ContentLength != 0 {
+	switch {
+	case r.ContentLength == 0:
+	case w.shared && (r.Method == http.MethodGet || r.Method == http.MethodHead):
+		r.Body.Close()
+	default:
 		w.control.SetReadDeadline(time.Now().Add(s.limits().HeaderTimeout))
 	}
 	handler := s.now().Handler
@@ -50,6 +58,7 @@ func (s *Server) plain(w *patient, r *http.Request) {
 		return
 	}
 	handler.ServeHTTP(w, r)
+	w.extend() // for what is still to be flushed
 }
 
 // refuse answers an upgrade that gets no session, counts it and logs it.
@@ -70,7 +79,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	}
 	h.Set("Connection", "close")
 	h.Set("X-Content-Type-Options", "nosniff")
-	p := &patient{w, http.NewResponseController(w)}
+	p := &patient{w, http.NewResponseController(w), r.ProtoMajor >= 2}
 	p.extend()
 	http.Error(p, refusal.Reason, refusal.Status)
 }
@@ -80,14 +89,29 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 type patient struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	shared  bool // over HTTP/2, where a deadline that passes between two writes counts
 }
 
 func (p *patient) Write(b []byte) (int, error) {
 	p.extend()
+	defer p.relax()
 	return p.ResponseWriter.Write(b)
 }
 
+// FlushError is for http.ResponseController.
+func (p *patient) FlushError() error {
+	p.extend()
+	defer p.relax()
+	return p.control.Flush()
+}
+
 func (p *patient) extend() { p.control.SetWriteDeadline(time.Now().Add(writeTimeout)) }
+
+func (p *patient) relax() {
+	if p.shared {
+		p.control.SetWriteDeadline(time.Time{})
+	}
+}
 
 // Unwrap is for http.ResponseController.
 func (p *patient) Unwrap() http.ResponseWriter { return p.ResponseWriter }

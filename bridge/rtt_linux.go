@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/wsbridge/wsbridge/sniff"
 )
 
 // rttOf is how long the kernel thinks a round trip to a TCP peer takes (its
@@ -23,13 +25,21 @@ func rttOf(c net.Conn) (rtt time.Duration) {
 	return rtt
 }
 
-// beneath is the socket under TLS.
+// beneath is the socket under TLS, under HTTP/2 and under what looked at it.
 func beneath(c net.Conn) net.Conn {
-	if secure, ok := c.(*secureConn); ok {
-		return secure.transport.Conn
-	}
-	if secure, ok := c.(*tls.Conn); ok {
-		return secure.NetConn()
+	switch c := c.(type) {
+	case *lane:
+		return beneath(c.under)
+	case *tls.Conn:
+		return beneath(c.NetConn())
+	case *secureConn:
+		return beneath(c.transport.Conn)
+	case *transport:
+		return beneath(c.Conn)
+	case *sniff.Conn:
+		return c.Conn
+	case *prefixed:
+		return c.Conn
 	}
 	return c
 }

@@ -51,6 +51,9 @@ type Server struct {
 	Traffic io.Writer
 	// Pump is how sessions are carried.
 	Pump Pump
+	// CleartextHTTP2 takes HTTP/2 from plain clients that begin with it. TLS
+	// clients are offered what Rules.TLS says.
+	CleartextHTTP2 bool
 	// Dialled, when set, is told how long a target took to be reached.
 	Dialled func(time.Duration)
 	// Greeted, when set, is told how long a phase of the way to a session took:

@@ -62,6 +62,7 @@ type carrier interface {
 // clientID is what the log says of a client.
 type clientID struct {
 	addr, user, path, subprotocol string
+	http                          int // its version
 	asked                         *asked
 }
 
@@ -267,7 +268,7 @@ func (s *session) roundTrip() time.Duration {
 }
 
 func (id clientID) info(target string, start time.Time) SessionInfo {
-	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, Start: start}
+	return SessionInfo{Client: id.addr, User: id.user, Target: target, Path: id.path, Subprotocol: id.subprotocol, HTTP: id.http, Start: start}
 }
 
 // logEnd writes a session's one log line.
@@ -276,12 +277,17 @@ func (s *Server) logEnd(id clientID, target string, start time.Time, how Ending,
 	if s.Dialled != nil && how.Dial > 0 {
 		s.Dialled(how.Dial)
 	}
-	s.log().LogAttrs(context.Background(), slog.LevelInfo, "session ended",
+	about := []slog.Attr{
 		slog.String("client", id.addr), slog.String("user", id.user), slog.String("target", target),
 		slog.String("path", id.path), slog.String("subprotocol", id.subprotocol),
 		slog.Int64("to_target", how.ToTarget), slog.Int64("to_client", how.ToClient),
 		slog.Duration("duration", time.Since(start).Round(time.Millisecond)), slog.Duration("dial", how.Dial.Round(time.Microsecond)),
-		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason))
+		slog.Int("code", int(why.code)), slog.String("by", why.by), slog.String("reason", why.reason),
+	}
+	if id.http > 1 {
+		about = append(about, slog.Int("http", id.http))
+	}
+	s.log().LogAttrs(context.Background(), slog.LevelInfo, "session ended", about...)
 }
 
 // closeWrite ends the sending side of c and leaves its receiving side open.

@@ -15,12 +15,16 @@ type source interface {
 }
 
 // newSource picks the source for c: by system call for plain sockets, through
-// its transport for TLS of ours, by blocking reads for anything else.
+// its transport for TLS of ours, as a stream of HTTP/2, by blocking reads for
+// anything else.
 func newSource(c net.Conn, pool *buffers) source {
 	if secure, ok := c.(*secureConn); ok {
 		if t := secure.transport; t.detach() {
 			return &secureSource{secure, t, pool}
 		}
+	}
+	if l, ok := c.(*lane); ok {
+		return &laneSource{l, pool}
 	}
 	if raw := newRawSource(c, pool); raw != nil {
 		return raw

@@ -29,6 +29,7 @@ type EndedBy struct {
 type SessionInfo struct {
 	ID                                      string // for Kill
 	Client, User, Target, Path, Subprotocol string
+	HTTP                                    int // version; from 2 on, sessions of one connection have one client address
 	Start                                   time.Time
 	ToTarget, ToClient                      int64         // payload bytes so far
 	RTT                                     time.Duration // to the client and back; 0: not known

@@ -81,12 +81,13 @@ func TestTextFramesAreBytes(t *testing.T) {
 }
 
 func TestPingsAreAnswered(t *testing.T) {
-	r := startRig(t, nil)
-	client, _ := r.pair()
-	client.raw(masked(ws.OpPong, true, "unasked") + masked(ws.OpPing, true, "are you there"))
-	if ev, err := client.event(); err != nil || ev.Kind != frame.Pong || string(ev.Payload) != "are you there" {
-		t.Errorf("%+v %v", ev, err)
-	}
+	everyWay(t, nil, func(t *testing.T, r *rig) {
+		client, _ := r.pair()
+		client.raw(masked(ws.OpPong, true, "unasked") + masked(ws.OpPing, true, "are you there"))
+		if ev, err := client.event(); err != nil || ev.Kind != frame.Pong || string(ev.Payload) != "are you there" {
+			t.Errorf("%+v %v", ev, err)
+		}
+	})
 }
 
 func TestBase64(t *testing.T) {

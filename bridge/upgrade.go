@@ -184,7 +184,7 @@ func (s *Server) admit(r *http.Request, d *decision) (release func()) {
 }
 
 func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
-	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol, asked: rememberAsked(r)}
+	return clientID{addr: r.RemoteAddr, user: user, path: s.pathForLog(r), subprotocol: subprotocol, http: r.ProtoMajor, asked: rememberAsked(r)}
 }
 
 // newSession is the stream session of an upgrade that has its slot.

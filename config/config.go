@@ -75,6 +75,7 @@ type Config struct {
 	SSLOnly         bool
 	SSLVersion      string
 	SSLCiphers      string
+	HTTP2           string // "on", "off" or "cleartext"
 	VerifyClient    bool
 	CAFile          string
 

@@ -117,6 +117,7 @@ func (c *Config) tls() []Option {
 		{"ssl-only", "", "", "", "refuse clients that do not speak TLS", &c.SSLOnly},
 		{"ssl-version", "", "default|tlsv1_1|tlsv1_2|tlsv1_3", "default", "lowest TLS version; default is 1.2", &c.SSLVersion},
 		{"ssl-ciphers", "", "LIST", "", "cipher suites up to TLS 1.2, by OpenSSL's or IANA's names", &c.SSLCiphers},
+		{"http2", "", "on|off|cleartext", "on", "offer HTTP/2 to TLS clients, for pages and WebSockets (RFC 8441); cleartext: take it from plain clients too, a proxy say", &c.HTTP2},
 		{"acme", "", "NAME", "", "obtain certificates for these names from an authority that speaks ACME, and renew them; may be repeated", &c.ACME},
 		{"acme-email", "", "ADDR", "", "with --acme: where the authority may write to", &c.ACMEEmail},
 		{"acme-directory", "", "URL", "", "with --acme: the authority; default is Let's Encrypt", &c.ACMEDirectory},

@@ -143,14 +143,15 @@ func TestVersions(t *testing.T) {
 	}
 }
 
-// A browser that offers HTTP/2 first must end up with HTTP/1.1.
+// A browser that offers HTTP/2 first ends up with it where the server does too.
 func TestNextProtocol(t *testing.T) {
-	d := newDir(t)
-	a := issue(t, "a", nil)
-	c, _ := load(t, d.write("a.pem", a.cert, a.key), "")
-	state, err := shake(t, c.TLSConfig(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
-	if err != nil || state.NegotiatedProtocol != "http/1.1" {
-		t.Errorf("agreed on %q, %v", state.NegotiatedProtocol, err)
+	s, _ := offer(t)
+	for _, want := range []string{"http/1.1", "h2"} {
+		s.HTTP2 = want == "h2"
+		state, err := shake(t, s.Config(), &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}})
+		if err != nil || state.NegotiatedProtocol != want {
+			t.Errorf("agreed on %q, %v; want %s", state.NegotiatedProtocol, err, want)
+		}
 	}
 }
 

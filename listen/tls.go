@@ -14,12 +14,12 @@ type TLS struct {
 	MinVersion  uint16     // from ParseVersion; 0: TLS 1.2
 	Ciphers     []uint16   // up to TLS 1.2, from ParseCiphers; nil: Go's choice
 	Clients     *ClientCAs // who signs the certificate a client must show; nil: it shows none
+	HTTP2       bool       // offered beside HTTP/1.1
 }
 
-// Config is the settings of a server: with or without SNI, HTTP/1.1 alone (it
-// carries the upgrade), session tickets, and full records from the start,
-// because the bridge carries bulk. Call it once: tickets of one config are
-// strange to another.
+// Config is the settings of a server: with or without SNI, session tickets, and
+// full records from the start, because the bridge carries bulk. Call it once:
+// tickets of one config are strange to another.
 func (t TLS) Config() *tls.Config {
 	config := &tls.Config{
 		GetCertificate:              t.certificate,
@@ -27,6 +27,9 @@ func (t TLS) Config() *tls.Config {
 		CipherSuites:                t.Ciphers,
 		NextProtos:                  []string{"http/1.1"},
 		DynamicRecordSizingDisabled: true,
+	}
+	if t.HTTP2 {
+		config.NextProtos = []string{"h2", "http/1.1"}
 	}
 	if t.Clients != nil {
 		t.Clients.guard(config)

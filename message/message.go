@@ -307,7 +307,7 @@ func (c *Conn) Finish(until time.Time) {
 	defer c.conn.Close()
 	c.conn.SetDeadline(until)
 	half, ok := c.conn.(interface{ CloseWrite() error })
-	if !c.waited() && (!ok || half.CloseWrite() != nil) {
+	if !c.waited() && (!ok || failed(half.CloseWrite())) {
 		return
 	}
 	for !c.waited() {
@@ -321,6 +321,10 @@ func (c *Conn) Finish(until time.Time) {
 		c.parted = c.parted || ev.Kind == frame.Close
 	}
 }
+
+// failed tells whether a half-close did; where there is none, the peer's Close is
+// to be had all the same.
+func failed(err error) bool { return err != nil && !errors.Is(err, errors.ErrUnsupported) }
 
 // waited tells that nothing more is to come that matters.
 func (c *Conn) waited() bool { return c.parted && !c.o.FromServer }

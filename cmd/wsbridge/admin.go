@@ -189,7 +189,7 @@ type adminBridge struct{ *bridge.Server }
 func (b adminBridge) Sessions() (all []admin.Session) {
 	for _, s := range b.Server.Sessions() {
 		all = append(all, admin.Session{
-			ID: s.ID, Client: s.Client, User: s.User, Target: s.Target, Path: s.Path, Subprotocol: s.Subprotocol,
+			ID: s.ID, Client: s.Client, User: s.User, Target: s.Target, Path: s.Path, Subprotocol: s.Subprotocol, HTTP: s.HTTP,
 			Start: s.Start, ToTarget: s.ToTarget, ToClient: s.ToClient, RTT: s.RTT,
 		})
 	}

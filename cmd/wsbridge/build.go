@@ -117,7 +117,7 @@ func startError(err error) error {
 
 // newServer gives each field of the config to the field it is for.
 func (s *service) newServer(stdout io.Writer) *bridge.Server {
-	server := &bridge.Server{Rules: s.current.rules, Log: s.log, SessionEnded: s.sessionEnded}
+	server := &bridge.Server{Rules: s.current.rules, Log: s.log, SessionEnded: s.sessionEnded, CleartextHTTP2: s.config.HTTP2 == "cleartext"}
 	if s.config.Pump == "goroutines" {
 		server.Pump = bridge.PumpGoroutines
 	}

@@ -182,7 +182,7 @@ func (g *generation) tlsConfig(certificate *listen.Certificate) (*tls.Config, er
 	for _, note := range notes {
 		g.log.Warn("--ssl-ciphers: " + note)
 	}
-	settings := listen.TLS{Certificate: certificate, ACME: g.acme, MinVersion: version, Ciphers: ciphers}
+	settings := listen.TLS{Certificate: certificate, ACME: g.acme, MinVersion: version, Ciphers: ciphers, HTTP2: c.HTTP2 != "off"}
 	if c.VerifyClient {
 		if settings.Clients, err = listen.LoadClientCAs(c.CAFile, g.log); err != nil {
 			return nil, err

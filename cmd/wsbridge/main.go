@@ -15,10 +15,12 @@ import (
 	"slices"
 
 	"github.com/wsbridge/wsbridge/config"
+	"github.com/wsbridge/wsbridge/extendedconnect"
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
 func main() {
+	extendedconnect.Restore()
 	if status, child := wrap.Child(); child {
 		os.Exit(status)
 	}

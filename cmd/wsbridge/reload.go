@@ -176,7 +176,7 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 		{"hub-engine", &is.HubEngine, &wanted.HubEngine}, {"hub-slow", &is.HubSlow, &wanted.HubSlow},
 		{"run-once", &is.RunOnce, &wanted.RunOnce}, {"timeout", &is.Timeout, &wanted.Timeout},
 		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon}, {"sandbox", &is.Sandbox, &wanted.Sandbox}, {"drain-timeout", &is.DrainTimeout, &wanted.DrainTimeout},
-		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"traffic", &is.Traffic, &wanted.Traffic},
+		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"http2", &is.HTTP2, &wanted.HTTP2}, {"traffic", &is.Traffic, &wanted.Traffic},
 		{"admin", &is.Admin, &wanted.Admin}, {"admin-name", &is.AdminNames, &wanted.AdminNames},
 		{"log-file", &is.LogFile, &wanted.LogFile}, {"log-format", &is.LogFormat, &wanted.LogFormat},
 		{"syslog", &is.Syslog, &wanted.Syslog}, {"legacy-syslog", &is.OldSyslog, &wanted.OldSyslog}, {"verbose", &is.Verbose, &wanted.Verbose},

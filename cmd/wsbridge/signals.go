@@ -97,6 +97,7 @@ func (s *service) serve(ctx context.Context, signals <-chan os.Signal) error {
 	broken := make(chan error, len(s.listeners))
 	for _, l := range s.listeners {
 		accepting.Go(func() { s.accept(l, broken) })
+		accepting.Go(func() { s.acceptHTTP3(l) })
 	}
 	failed := s.await(ctx, signals, broken)
 	s.tellManager(s.startup.manager.Stopping())
