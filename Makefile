@@ -6,7 +6,7 @@ FUZZTIME = 20000x
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out bench man dist packages
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out soak soak-short bench man dist packages
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -34,6 +34,7 @@ fmt-check:
 
 vet:
 	go vet ./...
+	go vet -tags http3 ./bridge ./cmd/wsbridge
 
 lint: ## staticcheck, known vulnerabilities, the scripts
 	go run $(STATICCHECK) ./...
@@ -71,6 +72,12 @@ packages: build ## the units, the packages and the image of this machine's kind,
 	ci/packages-test.sh
 	ci/container.sh
 	ci/dist-twice.sh
+
+soak: ## 10 GB through all kinds of sessions, and every byte looked at
+	go run ./soak -bytes 10G
+
+soak-short: ## the same with 200 MB
+	go run ./soak -bytes 200M
 
 bench: ## the tables of bench/RESULTS.md
 	go run ./bench -o bench/RESULTS.md

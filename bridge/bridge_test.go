@@ -1,3 +1,5 @@
+//lint:file-ignore SA1019 net/http offers a client no extended CONNECT
+
 package bridge
 
 import (

@@ -1,5 +1,7 @@
 //go:build unix
 
+//lint:file-ignore SA1019 net/http offers a client no extended CONNECT
+
 package bridge
 
 import (

@@ -193,7 +193,7 @@ func (l *lane) Close() error {
 func (l *lane) finish() {
 	<-l.closed
 	l.turn.Lock()
-	l.turn.Unlock()
+	l.turn.Unlock() //lint:ignore SA2001 to wait is all
 	l.body.Close()
 }
 

@@ -28,7 +28,7 @@ build() {
 common() {
 	mkdir -p "$1/man" "$1/completions" "$1/docs"
 	cp README.md LICENSE CHANGELOG.md config/reference.yaml "$1"
-	cp docs/*.md "$1/docs"
+	cp -R docs/*.md docs/recipes "$1/docs"
 	cp man/*.[1-9] "$1/man"
 	cp -R packaging/systemd "$1"
 	cp -R examples "$1"
