@@ -52,7 +52,11 @@ func (r *Recorder) check() error {
 	if base == "" {
 		return fmt.Errorf("recordings need the start of a file's name, not a directory: say %s", filepath.Join(dir, "session"))
 	}
-	probe, err := os.CreateTemp(filepath.Dir(r.Prefix), base+".*.tmp")
+	// One name for all probes: those of processes that were killed do not pile up.
+	probe, err := os.OpenFile(r.Prefix+".tmp", os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return notThere(os.Remove(r.Prefix + ".tmp"))
+	}
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("recordings: directory %s does not exist: create it first: %w", filepath.Dir(r.Prefix), fs.ErrNotExist)
 	}
@@ -60,7 +64,15 @@ func (r *Recorder) check() error {
 		return fmt.Errorf("recordings: files cannot be made in directory %s: choose another: %w", filepath.Dir(r.Prefix), err)
 	}
 	probe.Close()
-	return os.Remove(probe.Name())
+	return notThere(os.Remove(probe.Name()))
+}
+
+// notThere is no error: another bridge's probe removed it.
+func notThere(err error) error {
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	return err
 }
 
 // existing lists the files that Wrap made, or could have made.
