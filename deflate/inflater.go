@@ -15,7 +15,7 @@ type Source interface {
 	Piece() (p []byte, last bool, err error)
 }
 
-// Inflater inflates what is received: Begin, Read to the end, End.
+// Inflater inflates what is received: Begin, Read up to the last byte, End.
 type Inflater struct {
 	streams       *sync.Pool
 	keepsReceived int    // bytes; 0: no context takeover
@@ -34,21 +34,24 @@ func (i *Inflater) Begin(from Source) {
 	i.stream = s
 }
 
-// Read gives the next bytes of the message, as many as are there and fit into p,
-// and io.EOF behind its end. Any other error is from the Source, as it was, or
-// ErrCorrupt; the connection cannot be read any more.
-func (i *Inflater) Read(p []byte) (int, error) {
+// Read gives the next bytes of the message, as many as are there and fit into p;
+// last comes with the last of them, of which there may be none. The error is the
+// Source's, as it was, or ErrCorrupt: the connection cannot be read any more.
+func (i *Inflater) Read(p []byte) (n int, last bool, err error) {
 	for {
-		n, err := i.stream.inflate(p)
+		n, err = i.stream.inflate(p)
 		if i.keepsReceived > 0 {
 			i.received = remember(i.received, p[:n], i.keepsReceived)
 		}
-		if err == io.EOF && !i.stream.ended() { // a block with BFINAL (RFC 7692, 7.2.3.4)
+		switch {
+		case err == io.EOF && i.stream.ended():
+			return n, true, nil
+		case err == io.EOF: // a block with BFINAL (RFC 7692, 7.2.3.4)
 			i.stream.reset(i.received)
 			err = nil
 		}
 		if n > 0 || err != nil || len(p) == 0 {
-			return n, err
+			return n, false, i.stream.why(err)
 		}
 	}
 }
@@ -109,15 +112,24 @@ func (s *stream) clear() {
 // ended tells that nothing of the message is left.
 func (s *stream) ended() bool { return s.tail && len(s.piece) == 0 && s.in.Buffered() == 0 }
 
+// inflate returns io.EOF behind a last block only.
 func (s *stream) inflate(p []byte) (int, error) {
 	n, err := s.decoder.Read(p)
-	switch {
-	case err == nil || err == io.EOF:
-		return n, err
-	case s.err != nil:
-		return n, s.err
+	if err == io.EOF && s.err != nil {
+		err = io.ErrUnexpectedEOF
 	}
-	return n, ErrCorrupt
+	return n, err
+}
+
+// why is what is behind an error of the decoder's.
+func (s *stream) why(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case s.err != nil:
+		return s.err
+	}
+	return ErrCorrupt
 }
 
 // Read is for in: the message as it came, and the tail.

@@ -1,7 +1,6 @@
 package message
 
 import (
-	"io"
 	"slices"
 	"unicode/utf8"
 
@@ -18,14 +17,14 @@ func (c *Conn) inflate(ev frame.Event) (Message, error) {
 		if len(c.part) == cap(c.part) {
 			c.part = slices.Grow(c.part, leastBytes)
 		}
-		n, err := in.Read(c.part[len(c.part):cap(c.part)])
+		n, last, err := in.Read(c.part[len(c.part):cap(c.part)])
 		c.part = c.part[:len(c.part)+n]
 		switch {
 		case len(c.part) > c.o.MaxBytes:
 			return Message{}, c.tooLarge()
-		case err == io.EOF && ev.Text && !utf8.Valid(c.part):
+		case last && ev.Text && !utf8.Valid(c.part):
 			return Message{}, frame.ErrNotUTF8
-		case err == io.EOF:
+		case last:
 			return c.take(Message{ev.Text, c.part})
 		case err != nil:
 			return Message{}, err
