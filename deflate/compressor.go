@@ -73,9 +73,10 @@ func newSqueezer(bits int) *squeezer {
 // tailBytes is the length of the 00 00 ff ff that ends a flush and is not sent.
 const tailBytes = 4
 
-// squeeze is done with history as the bytes before p.
+// squeeze is done with history as the bytes before p. What it takes besides dst
+// is never more than p, so it has to save a tail at least.
 func (s *squeezer) squeeze(dst, p, history []byte) ([]byte, bool) {
-	s.out, s.most = slices.Grow(dst, len(p)+tailBytes), len(dst)+len(p)-1+tailBytes
+	s.out, s.most = slices.Grow(dst, len(p)), len(dst)+len(p)
 	s.encoder.ResetDict(s, history)
 	_, err := s.encoder.Write(p)
 	if err == nil {
