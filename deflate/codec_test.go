@@ -278,7 +278,7 @@ func TestNoGain(t *testing.T) {
 	}
 	text := []byte(strings.Repeat("a rose is a rose ", 100))
 	for left := 0; ; left++ {
-		if left > maxRest {
+		if left > 1<<maxRestBits {
 			t.Fatal("text is never looked at again")
 		}
 		if _, ok := c.Append(nil, text); ok {

@@ -8,8 +8,12 @@ import (
 	"github.com/klauspost/compress/flate"
 )
 
-// maxRest is how many messages in a row are left alone at most.
-const maxRest = 64
+// After patience messages in a row that did not become smaller some are left
+// alone, after every further one twice as many, 64 at most.
+const (
+	patience    = 4
+	maxRestBits = 6
+)
 
 // Compressor compresses what is sent.
 type Compressor struct {
@@ -18,7 +22,8 @@ type Compressor struct {
 	keepsSent int    // bytes; 0: no context takeover
 	sent      []byte // the last of what was compressed
 
-	rest, misses int // messages to leave alone now, and after the next miss
+	misses int // messages in a row that did not become smaller
+	rest   int // messages to leave alone
 }
 
 // Append appends p, a whole message, in its compressed form (RFC 7692, 7.2.1).
@@ -36,8 +41,7 @@ func (c *Compressor) Append(dst, p []byte) ([]byte, bool) {
 	out, ok := s.squeeze(dst, p, c.sent)
 	c.squeezers.Put(s)
 	if !ok {
-		c.misses = min(max(1, 2*c.misses), maxRest)
-		c.rest = c.misses
+		c.missed()
 		return dst, false
 	}
 	c.misses = 0
@@ -45,6 +49,12 @@ func (c *Compressor) Append(dst, p []byte) ([]byte, bool) {
 		c.sent = remember(c.sent, p, c.keepsSent)
 	}
 	return out, true
+}
+
+func (c *Compressor) missed() {
+	if c.misses++; c.misses >= patience {
+		c.rest = 1 << min(c.misses-patience, maxRestBits)
+	}
 }
 
 func (c *Compressor) resting() bool {
