@@ -20,6 +20,7 @@ import (
 
 	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/message"
 )
 
 const offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
@@ -41,7 +42,7 @@ func startCompressing(t *testing.T, which Compress, set func(*Server)) *rig {
 
 func TestWhatIsCompressed(t *testing.T) {
 	text := func(s *Server) { s.Text = true }
-	message := func(s *Server) {
+	messages := func(s *Server) {
 		route := s.Route
 		s.Route = func(r *http.Request) (Route, error) {
 			got, err := route(r)
@@ -59,12 +60,12 @@ func TestWhatIsCompressed(t *testing.T) {
 		answer      string
 	}{
 		{"off", CompressOff, nil, "base64", "permessage-deflate", none},
-		{"off, messages", CompressOff, message, "parrot", "permessage-deflate", none},
+		{"off, messages", CompressOff, messages, "parrot", "permessage-deflate", none},
 		{"off, and what is no header is not looked at", CompressOff, nil, "binary", "permessage-deflate;;", none},
 		{"auto, VNC", CompressAuto, nil, "binary", "permessage-deflate", none},
 		{"auto, base64", CompressAuto, nil, "base64", "permessage-deflate", "permessage-deflate"},
 		{"auto, text", CompressAuto, text, "chat", "permessage-deflate", "permessage-deflate"},
-		{"auto, messages", CompressAuto, message, "parrot", "permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=10"},
+		{"auto, messages", CompressAuto, messages, "parrot", "permessage-deflate; server_max_window_bits=10", "permessage-deflate; server_max_window_bits=10"},
 		{"on", CompressOn, nil, "binary", "permessage-deflate; server_no_context_takeover", "permessage-deflate; server_no_context_takeover"},
 		{"on, nothing offered", CompressOn, nil, "binary", "", none},
 		{"on, something else offered", CompressOn, nil, "binary", "permessage-bzip2", none},
@@ -390,7 +391,7 @@ func TestCompressedOtherEndings(t *testing.T) {
 // A bomb for a target that reads nothing is back-pressure: it waits, taking no
 // more than its share, and every byte of it arrives once it is read.
 func TestBombIsBackPressure(t *testing.T) {
-	const zeros = 64 << 20
+	const zeros = 16 << 20
 	bomb := newSqueezer(true).squeeze(strings.Repeat("\x00", zeros))
 	r := startCompressing(t, CompressOn, nil)
 	c := r.dial(offer)
@@ -492,7 +493,7 @@ func TestCompressedMessages(t *testing.T) {
 		route := s.Route
 		s.Route = func(r *http.Request) (Route, error) {
 			got, err := route(r)
-			got.Target, got.Service = nil, parrot{}
+			got.Target, got.Service = nil, parrot{options: message.Options{MaxBytes: 1 << 20}}
 			return got, err
 		}
 	})
@@ -507,7 +508,7 @@ func TestCompressedMessages(t *testing.T) {
 	if c.compressed < 8 {
 		t.Errorf("%d messages were compressed", c.compressed)
 	}
-	c.raw(marked(ws.OpBinary, true, newSqueezer(true).squeeze(strings.Repeat("\x00", 17<<20))))
+	c.raw(marked(ws.OpBinary, true, newSqueezer(true).squeeze(strings.Repeat("\x00", 2<<20))))
 	if _, end := c.message(); end == nil || end.Code != 1009 {
 		t.Errorf("%+v, want 1009", end)
 	}
