@@ -2,10 +2,9 @@ package deflate
 
 import (
 	"bufio"
+	"compress/flate"
 	"io"
 	"sync"
-
-	"github.com/klauspost/compress/flate"
 )
 
 // Source gives the payload of a compressed message piece by piece; last comes
@@ -72,7 +71,9 @@ const tail = "\x00\x00\xff\xff" + "\x01\x00\x00\xff\xff"
 // nothing is how a message of no bytes is written (RFC 7692, 7.2.3.6).
 const nothing = "\x00"
 
-// stream is the message that is being inflated.
+// stream is the message that is being inflated. The standard library does it: the
+// one that compresses has an inflater, too, whose tables outlive a reset, so that
+// a client's bad message could come out by the codes of another's.
 type stream struct {
 	from    Source
 	piece   []byte
