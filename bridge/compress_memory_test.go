@@ -27,7 +27,7 @@ func TestBombIsBackPressure(t *testing.T) {
 	before := heapNow()
 	sent := make(chan struct{})
 	go func() {
-		c.raw(marked(2, true, bomb))
+		io.WriteString(c.conn, marked(2, true, bomb))
 		close(sent)
 	}()
 	for read := 0; read < zeros; read += zeros / 4 {
@@ -128,7 +128,7 @@ func TestCompressedMessages(t *testing.T) {
 	c := inflatingPeer(r.dial(offer))
 	squeezer := newSqueezer(true)
 	for i, m := range payloads() {
-		go c.raw(marked(ws.OpBinary, true, squeezer.squeeze(m)))
+		go io.WriteString(c.conn, marked(ws.OpBinary, true, squeezer.squeeze(m)))
 		if got, _ := c.message(); got != m {
 			t.Fatalf("message %d of %d bytes came back as %d", i, len(m), len(got))
 		}

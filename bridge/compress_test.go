@@ -9,10 +9,12 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/gobwas/ws"
 
@@ -230,6 +232,9 @@ func TestCompressedEcho(t *testing.T) {
 				r.secure = secure
 				c := inflatingPeer(r.dial("Sec-WebSocket-Extensions: " + offer))
 				target := r.accept()
+				for _, conn := range []net.Conn{c.conn, target} {
+					conn.SetDeadline(time.Now().Add(6 * patience)) // it is much, and more so with -race
+				}
 				go func() {
 					io.Copy(target, target)
 					target.Close()
@@ -239,12 +244,12 @@ func TestCompressedEcho(t *testing.T) {
 					var sending sync.WaitGroup
 					sending.Go(func() {
 						if i%3 == 2 {
-							c.raw(masked(ws.OpBinary, true, m))
+							io.WriteString(c.conn, masked(ws.OpBinary, true, m))
 							return
 						}
 						packed := squeezer.squeeze(m)
 						half := len(packed) / 2
-						c.raw(marked(ws.OpBinary, false, packed[:half]) + masked(ws.OpPing, true, "?") + masked(ws.OpContinuation, true, packed[half:]))
+						io.WriteString(c.conn, marked(ws.OpBinary, false, packed[:half])+masked(ws.OpPing, true, "?")+masked(ws.OpContinuation, true, packed[half:]))
 					})
 					if got := c.readAll(len(m)); got != m {
 						t.Fatalf("message %d of %d bytes: %d others came back", i, len(m), len(got))
