@@ -6,10 +6,8 @@ import (
 	"bytes"
 	"compress/flate"
 	"crypto/tls"
-	"fmt"
 	"io"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -26,7 +24,11 @@ const offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_b
 
 // startCompressing is a bridge to a target the test plays.
 func startCompressing(t *testing.T, which Compress, set func(*Server)) *rig {
-	return startRig(t, func(s *Server) {
+	return startRig(t, compressing(which, set))
+}
+
+func compressing(which Compress, set func(*Server)) func(*Server) {
+	return func(s *Server) {
 		plain := s.Route
 		s.Route = func(r *http.Request) (Route, error) {
 			route, err := plain(r)
@@ -36,7 +38,7 @@ func startCompressing(t *testing.T, which Compress, set func(*Server)) *rig {
 		if set != nil {
 			set(s)
 		}
-	})
+	}
 }
 
 func TestWhatIsCompressed(t *testing.T) {
@@ -226,14 +228,19 @@ func TestCompressedEcho(t *testing.T) {
 		"permessage-deflate; server_max_window_bits=8",
 		"permessage-deflate; server_max_window_bits=12; client_no_context_takeover",
 	} {
-		for _, secure := range []bool{false, true} {
-			t.Run(fmt.Sprintf("%s, tls %t", offer, secure), func(t *testing.T) {
-				r := startCompressing(t, CompressOn, withTLS(t, secure))
-				r.secure = secure
+		for way, start := range map[string]func(*testing.T) *rig{
+			"plain":  func(t *testing.T) *rig { return startCompressing(t, CompressOn, nil) },
+			"tls":    startCompressingTLS,
+			"http/2": func(t *testing.T) *rig { return startRig2(t, compressing(CompressOn, nil)) },
+		} {
+			t.Run(offer+", "+way, func(t *testing.T) {
+				r := start(t)
 				c := inflatingPeer(r.dial("Sec-WebSocket-Extensions: " + offer))
 				target := r.accept()
-				for _, conn := range []net.Conn{c.conn, target} {
-					conn.SetDeadline(time.Now().Add(6 * patience)) // it is much, and more so with -race
+				much := time.Now().Add(6 * patience) // it is, and more so with -race
+				target.SetDeadline(much)
+				if !r.http2 {
+					c.conn.SetDeadline(much)
 				}
 				go func() {
 					io.Copy(target, target)
@@ -268,12 +275,12 @@ func TestCompressedEcho(t *testing.T) {
 	}
 }
 
-func withTLS(t *testing.T, secure bool) func(*Server) {
-	return func(s *Server) {
-		if secure {
-			s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
-		}
-	}
+func startCompressingTLS(t *testing.T) *rig {
+	r := startCompressing(t, CompressOn, func(s *Server) {
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}}
+	})
+	r.secure = true
+	return r
 }
 
 // In base64 it is the base64 that is compressed, and text stays text.
