@@ -24,6 +24,7 @@ config:       go.yaml.in/yaml/v3 github.com/spf13/pflag
 sniff:
 extendedconnect:
 frame:        github.com/gobwas/ws
+deflate:      frame github.com/klauspost/compress
 listen:       golang.org/x/crypto golang.org/x/sys
 web:
 web/client:
@@ -38,7 +39,7 @@ wrap:         golang.org/x/sys
 loop:         golang.org/x/sys
 systemd:      golang.org/x/sys
 logs:
-bridge:       extendedconnect frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       deflate extendedconnect frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
 man:          config
 packaging:
 packaging/archive:
@@ -58,7 +59,7 @@ passthrough:  sniff target golang.org/x/sys
 route:
 web/pages:
 admin:        web/pages github.com/prometheus/client_golang golang.org/x/time
-message:      frame github.com/gobwas/ws golang.org/x/sys
+message:      deflate frame github.com/gobwas/ws golang.org/x/sys
 bench:        golang.org/x/sys
 e2e:
 `

@@ -36,7 +36,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 		return &decided{conn, d}
 	}
 	s.conns.Add(-1)
-	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d.subprotocol)); err != nil {
+	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d)); err != nil {
 		s.left(session.id, raw, err)
 		session.release()
 		return nil
@@ -111,13 +111,16 @@ func decisionOf(r *http.Request) *decision {
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 // switching is the 101 answer.
-func switching(key, subprotocol string) []byte {
+func switching(key string, d *decision) []byte {
 	accept := sha1.Sum([]byte(key + guid))
 	b := make([]byte, 0, 256)
 	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = base64.StdEncoding.AppendEncode(b, accept[:])
-	if subprotocol != "" {
-		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), subprotocol...)
+	if d.subprotocol != "" {
+		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), d.subprotocol...)
+	}
+	if d.deflate != nil {
+		b = append(append(b, "\r\nSec-WebSocket-Extensions: "...), d.deflate.String()...)
 	}
 	return append(b, "\r\n\r\n"...)
 }

@@ -37,7 +37,7 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, rele
 		return
 	}
 	x := &exchange{server: s, visit: visit, start: time.Now(), id: s.clientID(r, d.route.User, visit.Subprotocol())}
-	conn, early, err := s.switchOver(w, r, d.era, visit.Subprotocol())
+	conn, early, err := s.switchOver(w, r, d, visit.Subprotocol())
 	if err != nil {
 		s.left(x.id, conn, err)
 		visit.Leave()
@@ -47,7 +47,9 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, rele
 	s.greeted("upgrade", d.began)
 	conn = s.tap(conn, clientGlyphs)
 	x.client = conn
-	x.conn = message.New(conn, s.carried(visit.Options(), conn, early))
+	options := s.carried(visit.Options(), conn, early)
+	options.Deflate = s.codec(d)
+	x.conn = message.New(conn, options)
 	x.leave = s.sessions.enter(x, release)
 	go x.run()
 }

@@ -99,7 +99,7 @@ func (ls *loops) carry(s *session) bool {
 
 // loopable tells whether s is of the kind that loops carry.
 func (s *session) loopable() bool {
-	return s.server.Pump == PumpAuto && (s.mode == binaryMode || s.mode == base64Mode) && s.server.Traffic == nil
+	return s.server.Pump == PumpAuto && (s.mode == binaryMode || s.mode == base64Mode) && s.server.Traffic == nil && s.deflate == nil
 }
 
 // take gives both descriptors to a loop, or closes them; see flow.start.

@@ -185,7 +185,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	early := bytes.Clone(rest)
-	answer := switching(r.Header.Get("Sec-WebSocket-Key"), session.id.subprotocol)
+	answer := switching(r.Header.Get("Sec-WebSocket-Key"), d)
 	g.socket.Read(b[:n]) // the same bytes, now for good
 	if _, err := g.socket.Write(answer); err != nil {
 		g.leave()

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/wsbridge/wsbridge/deflate"
 )
 
 // Target is where a session's bytes go. Dial opens it once per session; the
@@ -38,7 +40,18 @@ type Route struct {
 	// Begin, when set, counts the session, when all else has agreed to it. The
 	// error, a *Refusal, keeps it out; release is called once it is over.
 	Begin func() (release func(), err error)
+
+	Compress Compress // where the client offers permessage-deflate; not for a Relay
 }
+
+// Compress says which sessions are compressed.
+type Compress uint8
+
+const (
+	CompressOff  Compress = iota
+	CompressAuto          // sessions of messages, and of bytes those that go as text: as base64, or by Rules.Text
+	CompressOn
+)
 
 // Server is the bridge. The zero value plus Route works; set the fields before
 // the first Serve and leave them alone after it.
@@ -79,6 +92,7 @@ type Server struct {
 	totals   totals
 	heads    heads
 	buffers  buffers
+	deflate  deflate.Pool
 	pipes    pipes
 	loops    loops
 }

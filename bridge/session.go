@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/message"
 )
 
@@ -31,8 +32,9 @@ type session struct {
 	to      Target
 	mode    mode
 	out     *message.Writer
-	early   []byte // client bytes that came with the handshake
-	release func() // gives the slot back
+	deflate *deflate.Codec // nil: nothing is compressed
+	early   []byte         // client bytes that came with the handshake
+	release func()         // gives the slot back
 
 	watch      *watch
 	directions atomic.Int32 // still carried

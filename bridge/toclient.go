@@ -83,7 +83,7 @@ func (t *sender) run() error {
 
 // runBulk carries what is too much to copy, where that is possible.
 func (t *sender) runBulk() error {
-	if t.s.mode != binaryMode {
+	if t.s.mode != binaryMode || t.s.deflate != nil {
 		return nil
 	}
 	if t.bulk == nil {
@@ -133,12 +133,25 @@ func (t *sender) send(b *buffer, n int) (err error) {
 	case textMode:
 		err = t.sendText(b, n)
 	default:
-		err = t.s.out.Whole(frame.Prepend(b.framed(headRoom), ws.OpBinary, n))
+		err = t.whole(ws.OpBinary, b, headRoom, n)
 	}
 	if err == nil {
 		t.s.toClient.Add(int64(n))
 	}
 	return err
+}
+
+// whole sends the n bytes at as one frame, compressed where that was negotiated
+// and pays.
+func (t *sender) whole(op ws.OpCode, b *buffer, at, n int) error {
+	if t.s.deflate != nil {
+		room := t.s.server.buffers.get()
+		defer t.s.server.buffers.put(room)
+		if packed, ok := t.s.deflate.Append(room[:headRoom], b[at:at+n]); ok {
+			op, b, at, n = op|frame.Compressed, room, headRoom, len(packed)-headRoom
+		}
+	}
+	return t.s.out.Whole(frame.Prepend(b.framed(at), op, n))
 }
 
 // sendBase64 encodes each read by itself, padding included: clients decode
@@ -151,7 +164,7 @@ func (t *sender) sendBase64(b *buffer, n int) error {
 	if t.s.mode.hixie() {
 		return t.s.out.Whole(frame.WrapHixie(encoded.framed(headRoom), m))
 	}
-	return t.s.out.Whole(frame.Prepend(encoded.framed(headRoom), ws.OpText, m))
+	return t.whole(ws.OpText, encoded, headRoom, m)
 }
 
 // sendText holds back a rune whose end has not come yet.
@@ -163,7 +176,7 @@ func (t *sender) sendText(b *buffer, n int) error {
 	t.tailN = copy(t.tail[:], text[cut:])
 	good := validPrefix(text[:cut])
 	if good > 0 {
-		if err := t.s.out.Whole(frame.Prepend(b.framed(at), ws.OpText, good)); err != nil {
+		if err := t.whole(ws.OpText, b, at, good); err != nil {
 			return err
 		}
 	}

@@ -10,7 +10,9 @@ type receiver struct {
 }
 
 func newReceiver(s *session, to io.Writer) *receiver {
-	return &receiver{s: s, to: to, frames: newUnframer(s.mode, &s.server.buffers)}
+	r := &receiver{s: s, to: to, frames: newUnframer(s.mode, &s.server.buffers)}
+	r.frames.decoder.Deflate = s.deflate != nil
+	return r
 }
 
 // carryToTarget brings the client's bytes to the target until the client ends;
@@ -24,6 +26,10 @@ func (s *session) carryToTarget() {
 
 // run reads until the client's Close, its end, or a breach of the protocol.
 func (r *receiver) run() {
+	if r.s.deflate != nil {
+		(&inflow{r: r}).run()
+		return
+	}
 	more := r.take(r.s.early)
 	r.s.early = nil
 	for more {
@@ -57,10 +63,20 @@ func (r *receiver) lost(err error) {
 }
 
 func (r *receiver) carry(out unframed) bool {
+	r.deliver(out)
+	return r.conclude(out)
+}
+
+// deliver gives the target what out holds.
+func (r *receiver) deliver(out unframed) {
 	r.write(out.payload)
 	if out.lent != nil {
 		r.s.server.buffers.put(out.lent)
 	}
+}
+
+// conclude does what the client's end calls for, and is false if there is one.
+func (r *receiver) conclude(out unframed) bool {
 	switch {
 	case out.err != nil:
 		r.refuse(out.err)

@@ -13,6 +13,7 @@ import (
 	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 
+	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/message"
 )
 
@@ -102,7 +103,8 @@ type decision struct {
 	era         era    // the client's, unless a relay speaks with it
 	subprotocol string // of a stream session; services and relays choose their own
 	route       Route
-	refusal     *Refusal // nil: go ahead
+	deflate     *deflate.Params // nil: nothing is compressed
+	refusal     *Refusal        // nil: go ahead
 	began       time.Time
 }
 
@@ -132,6 +134,9 @@ func (s *Server) rule(r *http.Request) *decision {
 	}
 	if d.refusal == nil && route.Target != nil {
 		d.choose(r.Header, e.carries(rules.Subprotocols))
+	}
+	if d.refusal == nil && s.mayCompress(d) {
+		d.compress(r.Header)
 	}
 	return d
 }
@@ -189,13 +194,16 @@ func (s *Server) clientID(r *http.Request, user, subprotocol string) clientID {
 
 // newSession is the stream session of an upgrade that has its slot.
 func (s *Server) newSession(r *http.Request, d *decision, release func()) *session {
-	return &session{server: s, start: d.began, to: d.route.Target, release: release, mode: s.modeFor(d), id: s.clientID(r, d.route.User, d.subprotocol)}
+	return &session{
+		server: s, start: d.began, to: d.route.Target, release: release, mode: s.modeFor(d),
+		id: s.clientID(r, d.route.User, d.subprotocol), deflate: s.codec(d),
+	}
 }
 
 // begin sends the 101, dials, and leaves the HTTP server behind: the session
 // runs in goroutines of its own, whose stacks have not grown.
 func (s *Server) begin(w http.ResponseWriter, r *http.Request, d *decision, session *session) {
-	conn, early, err := s.switchOver(w, r, d.era, d.subprotocol)
+	conn, early, err := s.switchOver(w, r, d, d.subprotocol)
 	if err != nil {
 		s.left(session.id, conn, err)
 		session.release()
@@ -206,11 +214,11 @@ func (s *Server) begin(w http.ResponseWriter, r *http.Request, d *decision, sess
 }
 
 // switchOver is answer in the words of the client's version.
-func (s *Server) switchOver(w http.ResponseWriter, r *http.Request, e era, subprotocol string) (net.Conn, []byte, error) {
-	if e != rfc6455 {
-		return s.answerOld(w, r, e, subprotocol)
+func (s *Server) switchOver(w http.ResponseWriter, r *http.Request, d *decision, subprotocol string) (net.Conn, []byte, error) {
+	if d.era != rfc6455 {
+		return s.answerOld(w, r, d.era, subprotocol)
 	}
-	return answer(w, r, subprotocol, s.limits().HeaderTimeout)
+	return answer(w, r, d.header(subprotocol), s.limits().HeaderTimeout)
 }
 
 // left is all of a client that did not take the 101.
@@ -258,11 +266,7 @@ func (s *Server) modeFor(d *decision) mode {
 
 // answer sends the 101 and returns the client's own connection with the bytes
 // that came along with its handshake: they are its first frames.
-func answer(w http.ResponseWriter, r *http.Request, subprotocol string, timeout time.Duration) (net.Conn, []byte, error) {
-	header := http.Header{}
-	if subprotocol != "" {
-		header["Sec-WebSocket-Protocol"] = []string{subprotocol}
-	}
+func answer(w http.ResponseWriter, r *http.Request, header http.Header, timeout time.Duration) (net.Conn, []byte, error) {
 	// The upgrader looks at the first line of a header only; checkUpgrade has
 	// looked at all.
 	r.Header.Set("Connection", "Upgrade")

@@ -107,6 +107,7 @@ type Config struct {
 	Text        bool
 	Legacy      bool
 	Pump        string // "auto" or "goroutines"
+	Compress    string // "off", "auto" or "on"
 	Subprotocol []string
 
 	ClientRules          []string // in order

@@ -19,7 +19,7 @@ func plain() *Config {
 	return &Config{
 		Listen: []string{"6080"}, Target: "localhost:5900", Cert: "self.pem", LogFormat: "text",
 		DialTimeout: 10 * time.Second, EndTimeout: 30 * time.Second, DrainTimeout: 10 * time.Second,
-		HubAdmin: "loopback", HubErrors: "frame", HubSlow: "disconnect", Pump: "auto", HubIdle: time.Minute,
+		HubAdmin: "loopback", HubErrors: "frame", HubSlow: "disconnect", Pump: "auto", Compress: "off", HubIdle: time.Minute,
 		UnixListenMode: "600", SSLVersion: "default", HTTP2: "on", WrapMode: "exit", WrapWait: 10 * time.Second, OnReload: "keep",
 		TrustedProxyHeader: "x-forwarded-for", SendProxy: "off", Sandbox: "auto",
 	}

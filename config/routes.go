@@ -31,6 +31,7 @@ type Route struct {
 
 	OnConnect      string
 	Broadcast      int
+	Compress       string // "off", "auto", "on" or "default", which is the bridge's
 	ForwardHeaders []string
 	SetHeaders     Verbatim
 	Forwarded      bool
@@ -79,6 +80,7 @@ func (r *Route) options() []Option {
 		{"strict-subprotocol", "", "", "", "refuse a target that chooses none of them", &r.StrictOffer},
 		{"on-connect", "", "backend-first|accept-first", "backend-first", "reach the target before the client is answered, or after", &r.OnConnect},
 		{"broadcast", "", "LEVEL", "0", "who gets what the target says: 0 the client, 1 all clients of the route and path, 2 all but the client", &r.Broadcast},
+		{"compress", "", "default|off|auto|on", "default", "permessage-deflate for clients of the route; default is the bridge's --compress", &r.Compress},
 		{"forward-headers", "", "NAMES", "", "request headers that the target gets", &r.ForwardHeaders},
 		{"set-headers", "", "'NAME: V'", "", "a header that the target gets; may be repeated", &r.SetHeaders},
 		{"forwarded", "", "", "", "tell the target X-Forwarded-For, -Proto and -Host", &r.Forwarded},

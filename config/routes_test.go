@@ -16,7 +16,7 @@ import (
 func route(change func(*Route)) Route {
 	r := Route{
 		Path: "/chat", Name: "/chat", Target: "ws://127.0.0.1:5000/x", Enabled: true, Content: "none", OnError: "close", Binary: "refuse",
-		MaxMessage: 16 << 20, OnConnect: "backend-first", SendProxy: "default", Idle: 10 * time.Minute, Refused: 502, Place: "--route",
+		MaxMessage: 16 << 20, OnConnect: "backend-first", SendProxy: "default", Compress: "default", Idle: 10 * time.Minute, Refused: 502, Place: "--route",
 	}
 	change(&r)
 	return r
@@ -108,7 +108,7 @@ func TestTargetsWithASchemeArePositionals(t *testing.T) {
 // TestTheManualNamesEveryKey of a route, as it is written in a file.
 func TestTheManualNamesEveryKey(t *testing.T) {
 	var manual strings.Builder
-	for _, page := range []string{"gateway", "passthrough", "content", "client-addresses"} {
+	for _, page := range []string{"gateway", "passthrough", "content", "client-addresses", "compression"} {
 		text, err := os.ReadFile("../docs/" + page + ".md")
 		if err != nil {
 			t.Fatal(err)

@@ -26,6 +26,9 @@ type Event struct {
 	Kind Kind
 	Text bool // Data: of a text message
 	Last bool // Data: the message ends with this piece
+	// Compressed: Data: of a compressed message. Nobody has looked whether
+	// its text is UTF-8.
+	Compressed bool
 	// Payload is unmasked. Data: a part of the input, unmasked in place, may
 	// be empty. Ping and Pong: at most 125 bytes, valid until the next call.
 	Payload []byte
@@ -41,12 +44,18 @@ type Error struct {
 
 func (e *Error) Error() string { return e.Reason }
 
+// ErrNotUTF8 is a text message that is none.
+var ErrNotUTF8 = &Error{ws.StatusInvalidFramePayloadData, "text is not valid UTF-8"}
+
 // Decoder turns one peer's bytes into events. The zero value reads a client's
 // frames, which are masked. It holds less than 256 bytes however long a frame
 // says it is: a payload is handed out as it arrives.
 type Decoder struct {
 	// FromServer reads a server's frames, which are not masked.
 	FromServer bool
+	// Deflate: permessage-deflate was negotiated, so messages may be compressed
+	// (RFC 7692, 6). Without it the bit that says so is a breach.
+	Deflate bool
 
 	head    [ws.MaxHeaderSize]byte // a header cut by the end of the input
 	headLen int
@@ -57,7 +66,8 @@ type Decoder struct {
 
 	fragmented bool // a message is open
 	text       bool // of text
-	utf8       utf8Stream
+	compressed bool
+	utf8       UTF8Stream
 
 	control    [ws.MaxControlFramePayloadSize]byte
 	controlLen int
@@ -141,16 +151,24 @@ func (d *Decoder) begin() error {
 	if d.hdr.Masked {
 		copy(d.hdr.Mask[:], mask)
 	}
+	first := d.hdr.OpCode == ws.OpText || d.hdr.OpCode == ws.OpBinary
+	compressed := d.Deflate && first && d.hdr.Rsv == rsv1
+	if compressed {
+		d.hdr.Rsv = 0
+	}
 	if err := ws.CheckHeader(d.hdr, d.state()); err != nil {
 		return &Error{ws.StatusProtocolError, err.Error()}
 	}
 	d.inFrame, d.left, d.at = true, d.hdr.Length, 0
 	d.controlLen = 0
-	if d.hdr.OpCode == ws.OpText || d.hdr.OpCode == ws.OpBinary {
-		d.text = d.hdr.OpCode == ws.OpText
+	if first {
+		d.text, d.compressed = d.hdr.OpCode == ws.OpText, compressed
 	}
 	return nil
 }
+
+// rsv1 is the first of a header's three reserved bits.
+const rsv1 = 4
 
 func (d *Decoder) state() ws.State {
 	s := ws.StateServerSide
@@ -189,10 +207,10 @@ func (d *Decoder) data(chunk []byte) (Event, error) {
 	if last {
 		d.fragmented = false
 	}
-	if d.text && !(d.utf8.feed(chunk) && (!last || d.utf8.whole())) {
-		return Event{}, &Error{ws.StatusInvalidFramePayloadData, "text is not valid UTF-8"}
+	if d.text && !d.compressed && !(d.utf8.Feed(chunk) && (!last || d.utf8.Whole())) {
+		return Event{}, ErrNotUTF8
 	}
-	return Event{Kind: Data, Text: d.text, Last: last, Payload: chunk}, nil
+	return Event{Kind: Data, Text: d.text, Last: last, Compressed: d.compressed, Payload: chunk}, nil
 }
 
 // controlFrame gathers a control frame's payload, which may come in pieces.

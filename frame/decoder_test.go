@@ -279,3 +279,54 @@ func reference(stream []byte) (all string) {
 		}
 	}
 }
+
+// Where permessage-deflate was negotiated, the first reserved bit says that a
+// message is compressed, and it says so once, in its first frame.
+func TestCompressedMessages(t *testing.T) {
+	rsv := func(rsv byte, frame []byte) []byte {
+		frame[0] |= rsv << 4
+		return frame
+	}
+	stream := join(
+		rsv(4, masked(ws.OpText, false, "\xff\xfe")), // no text before it is inflated
+		masked(ws.OpPing, true, "there?"),
+		masked(ws.OpContinuation, true, "\xfd"),
+		masked(ws.OpText, true, "as it is"),
+		rsv(4, masked(ws.OpBinary, true, "")),
+	)
+	var got []Event
+	d := &Decoder{Deflate: true}
+	for rest := stream; len(rest) > 0; {
+		ev, n, err := d.Next(rest)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev.Payload = bytes.Clone(ev.Payload)
+		rest, got = rest[n:], append(got, ev)
+	}
+	want := []Event{
+		{Kind: Data, Text: true, Compressed: true, Payload: []byte("\xff\xfe")},
+		{Kind: Ping, Payload: []byte("there?")},
+		{Kind: Data, Text: true, Compressed: true, Last: true, Payload: []byte("\xfd")},
+		{Kind: Data, Text: true, Last: true, Payload: []byte("as it is")},
+		{Kind: Data, Compressed: true, Last: true, Payload: []byte{}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	for name, stream := range map[string][]byte{
+		"on a continuation":      join(rsv(4, masked(ws.OpText, false, "")), rsv(4, masked(ws.OpContinuation, true, ""))),
+		"on a ping":              rsv(4, masked(ws.OpPing, true, "")),
+		"on a Close":             rsv(4, masked(ws.OpClose, true, "")),
+		"with the second bit":    rsv(6, masked(ws.OpText, true, "")),
+		"with the third bit":     rsv(5, masked(ws.OpText, true, "")),
+		"the second bit alone":   rsv(2, masked(ws.OpText, true, "")),
+		"text that is not UTF-8": masked(ws.OpText, true, "\xff"), // not compressed
+	} {
+		_, err := decode(&Decoder{Deflate: true}, stream, 1)
+		var wrong *Error
+		if !errors.As(err, &wrong) {
+			t.Errorf("%s: %v, want a breach", name, err)
+		}
+	}
+}

@@ -10,6 +10,10 @@ import (
 // payload and Prepend needs no copy.
 const HeaderRoom = 10
 
+// Compressed, or'ed to a message's opcode, says that its payload is compressed
+// (RFC 7692, 6).
+const Compressed ws.OpCode = 0x40
+
 // Prepend makes buf[HeaderRoom:HeaderRoom+n] one final, unmasked frame: it
 // writes the header right before the payload and returns header and payload.
 func Prepend(buf []byte, op ws.OpCode, n int) []byte {

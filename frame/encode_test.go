@@ -57,14 +57,14 @@ func FuzzUTF8Stream(f *testing.F) {
 	f.Add([]byte("caf\xc3\xa9 \xe2\x82\xac 😀"), uint8(1))
 	f.Add([]byte("\xed\xa0\x80"), uint8(2))
 	f.Fuzz(func(t *testing.T, text []byte, step uint8) {
-		var u utf8Stream
+		var u UTF8Stream
 		good := true
 		for rest := text; len(rest) > 0 && good; {
 			n := min(int(step)+1, len(rest))
-			good = u.feed(rest[:n])
+			good = u.Feed(rest[:n])
 			rest = rest[n:]
 		}
-		if got := good && u.whole(); got != utf8.Valid(text) {
+		if got := good && u.Whole(); got != utf8.Valid(text) {
 			t.Fatalf("%q in steps of %d: %v", text, int(step)+1, got)
 		}
 	})

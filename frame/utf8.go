@@ -2,14 +2,15 @@ package frame
 
 import "unicode/utf8"
 
-// utf8Stream checks text that arrives in pieces cut anywhere.
-type utf8Stream struct {
+// UTF8Stream checks text that arrives in pieces cut anywhere. The zero value is
+// ready.
+type UTF8Stream struct {
 	tail [utf8.UTFMax]byte // the start of a rune whose end is still to come
 	n    int
 }
 
-// feed reports whether everything so far can still become valid UTF-8.
-func (u *utf8Stream) feed(p []byte) bool {
+// Feed reports whether everything so far can still become valid UTF-8.
+func (u *UTF8Stream) Feed(p []byte) bool {
 	for u.n > 0 && len(p) > 0 {
 		u.tail[u.n] = p[0]
 		u.n++
@@ -29,8 +30,8 @@ func (u *utf8Stream) feed(p []byte) bool {
 	return utf8.Valid(p[:cut])
 }
 
-// whole reports whether no rune is left open.
-func (u *utf8Stream) whole() bool { return u.n == 0 }
+// Whole reports whether no rune is left open.
+func (u *UTF8Stream) Whole() bool { return u.n == 0 }
 
 // CutRune returns how many bytes at p's end (0 to 3) begin a rune that p does
 // not hold to its end.

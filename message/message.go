@@ -15,6 +15,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/frame"
 )
 
@@ -58,6 +59,8 @@ type Options struct {
 	// Control, when set, is told of pings and pongs instead of pings being
 	// answered. It may not keep payload.
 	Control func(op ws.OpCode, payload []byte)
+	// Deflate compresses, as a server; nil: that was not negotiated.
+	Deflate *deflate.Codec
 }
 
 // Conn is one peer's connection. One goroutine may Read; any may write.
@@ -108,8 +111,8 @@ func New(conn net.Conn, o Options) *Conn {
 	if c.source == nil {
 		c.source = &ownSource{conn: conn}
 	}
-	c.decoder.FromServer = o.FromServer
-	c.out = Writer{conn: conn, masked: o.FromServer, timeout: o.WriteTimeout}
+	c.decoder.FromServer, c.decoder.Deflate = o.FromServer, o.Deflate != nil
+	c.out = Writer{conn: conn, masked: o.FromServer, timeout: o.WriteTimeout, deflate: o.Deflate}
 	c.o.Early = nil
 	c.watch = startWatch(c)
 	return c
@@ -129,6 +132,9 @@ func (c *Conn) Read() (Message, error) {
 		ev, err := c.next()
 		if err != nil {
 			return Message{}, err
+		}
+		if ev.Compressed {
+			return c.inflate(ev)
 		}
 		if whole && ev.Last {
 			return c.take(Message{ev.Text, ev.Payload})

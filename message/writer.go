@@ -11,6 +11,7 @@ import (
 
 	"github.com/gobwas/ws"
 
+	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/frame"
 )
 
@@ -26,7 +27,8 @@ const smallFrame = 4 << 10
 type Writer struct {
 	conn    net.Conn
 	masked  bool
-	timeout time.Duration // for the peer to take a frame; 0: conn's own deadline holds
+	deflate *deflate.Codec // nil: nothing is compressed
+	timeout time.Duration  // for the peer to take a frame; 0: conn's own deadline holds
 
 	mu     sync.Mutex // held while a frame is written
 	closed bool
@@ -44,9 +46,16 @@ type Writer struct {
 // it.
 func NewWriter(conn net.Conn) *Writer { return &Writer{conn: conn} }
 
-// message sends one frame of p.
+// message sends one frame of p, compressed where that was negotiated and pays.
 func (w *Writer) message(op ws.OpCode, p []byte) error {
-	return w.Exclusive(func() error { return w.write(op, p) })
+	return w.Exclusive(func() error {
+		if w.deflate != nil && !op.IsControl() && !w.closed {
+			if packed, ok := w.deflate.Append(nil, p); ok {
+				op, p = op|frame.Compressed, packed
+			}
+		}
+		return w.write(op, p)
+	})
 }
 
 // Whole sends frames as they are.

@@ -30,6 +30,8 @@ type destination struct {
 	place string       // where the route was written; "": it is the target's
 	path  string       // of the route
 	plain http.Handler // answers requests of the path that are no upgrades; may be nil
+
+	compress bridge.Compress
 }
 
 // openRoutes fills the table of routes: those of the options, Hiawatha's lines,
@@ -61,7 +63,7 @@ func (g *generation) openRoute(r *router, spec config.Route) error {
 
 // openFallback is for what no other route takes; there may be none.
 func (g *generation) openFallback(r *router) error {
-	d := &destination{name: "*", path: "*", byToken: g.policy.Tokens != nil}
+	d := &destination{name: "*", path: "*", byToken: g.policy.Tokens != nil, compress: g.compress(config.Route{})}
 	to, err := g.fixedTarget(r.options)
 	switch {
 	case err != nil:
@@ -82,7 +84,7 @@ func (g *generation) openFallback(r *router) error {
 
 // destination opens the target of a route.
 func (g *generation) destination(spec config.Route) (d *destination, err error) {
-	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path, sendProxy: spec.SendProxy}
+	d = &destination{name: spec.Name, place: spec.Place, path: spec.Path, sendProxy: spec.SendProxy, compress: g.compress(spec)}
 	g.router.routeAnnounces = g.router.routeAnnounces || spec.SendProxy == "v1" || spec.SendProxy == "v2"
 	scheme, rest, _ := strings.Cut(spec.Target, ":")
 	switch {
@@ -103,6 +105,15 @@ func (g *generation) destination(spec config.Route) (d *destination, err error) 
 		err = onlyForMessages(spec)
 	}
 	return d, err
+}
+
+// compress is the route's own setting, or the bridge's.
+func (g *generation) compress(spec config.Route) bridge.Compress {
+	which := spec.Compress
+	if which == "" || which == "default" {
+		which = g.config.Compress
+	}
+	return map[string]bridge.Compress{"auto": bridge.CompressAuto, "on": bridge.CompressOn}[which]
 }
 
 // onlyForMessages refuses what means nothing to a route that carries bytes, or

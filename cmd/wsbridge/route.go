@@ -55,7 +55,7 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 		return bridge.Route{}, errNoRoute
 	case d.service != nil:
 		begin := r.gate.begin(request, decision.User, d.String())
-		return bridge.Route{Service: known{d.service, decision.User, r.uses}, User: decision.User, Begin: begin}, nil
+		return bridge.Route{Service: known{d.service, decision.User, r.uses}, User: decision.User, Begin: begin, Compress: d.compress}, nil
 	case d.relay != nil:
 		return bridge.Route{Relay: d.relay, User: decision.User, Begin: r.gate.begin(request, decision.User, d.String())}, nil
 	}
@@ -70,7 +70,7 @@ func (r *router) route(request *http.Request) (bridge.Route, error) {
 		to = recorded{to, r.recorder, request.RemoteAddr}
 	}
 	to, begin := r.gate.watch(to, request, decision.User), r.gate.begin(request, decision.User, to.String())
-	return bridge.Route{Target: to, User: decision.User, Begin: begin}, nil
+	return bridge.Route{Target: to, User: decision.User, Begin: begin, Compress: d.compress}, nil
 }
 
 func (r *router) streamTarget(d *destination, decision policy.Decision) (bridge.Target, error) {
