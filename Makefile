@@ -14,7 +14,7 @@ help:
 build: ## the static binary, in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
 
-test: clear install ui fmt-check vet lint build cross race fuzz-smoke e2e e2e-race packages left-out ## all of it, as CI does
+test: clear install ui fmt-check vet lint build cross race fuzz-smoke e2e soak-short e2e-race packages left-out ## all of it, as CI does
 
 clear:
 	@rm -f bin/left-out
@@ -39,6 +39,7 @@ vet:
 lint: ## staticcheck, known vulnerabilities, the scripts
 	go run $(STATICCHECK) ./...
 	ci/vuln.sh
+	ci/licences.sh
 	ci/shellcheck.sh
 
 cross: ## does it build elsewhere?

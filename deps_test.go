@@ -45,7 +45,7 @@ packaging:
 packaging/archive:
 packaging/bom:
 sandbox:      github.com/landlock-lsm/go-landlock golang.org/x/sys
-soak:         golang.org/x/sys
+soak:         golang.org/x/net
 cmd/wsbridge: access admin bridge check config connect content demo extendedconnect gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route sandbox systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 check:        frame message target github.com/gobwas/ws
 connect:      message target github.com/gobwas/ws

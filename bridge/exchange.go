@@ -62,6 +62,7 @@ func (s *Server) carried(o message.Options, conn net.Conn, early []byte) message
 		o.Heartbeat = rules.Heartbeat
 	}
 	o.Idle = rules.SessionIdle
+	o.Acked = func() int64 { return ackedBy(conn) }
 	return o
 }
 

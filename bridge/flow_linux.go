@@ -66,7 +66,7 @@ func (f *flow) start(target int, dial time.Duration) {
 
 // begin is when there is a target.
 func (f *flow) begin() {
-	f.s.watch = startWatch(f.s, f.ping, func(d time.Duration, beat func()) alarm { return f.loop.AfterFunc(d, beat) })
+	f.s.watch = startWatch(f.s, f.ping, f.client.Acked, func(d time.Duration, beat func()) alarm { return f.loop.AfterFunc(d, beat) })
 	early := f.s.early
 	f.s.early = nil
 	f.takeFrames(nil, early)

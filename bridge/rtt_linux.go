@@ -25,6 +25,24 @@ func rttOf(c net.Conn) (rtt time.Duration) {
 	return rtt
 }
 
+// ackedBy is how many bytes a TCP peer has acknowledged; 0: not known, or not
+// this session's alone.
+func ackedBy(c net.Conn) (n int64) {
+	if _, shared := c.(*lane); shared {
+		return 0
+	}
+	raw := rawConn(beneath(c))
+	if raw == nil {
+		return 0
+	}
+	raw.Control(func(fd uintptr) {
+		if info, err := unix.GetsockoptTCPInfo(int(fd), unix.IPPROTO_TCP, unix.TCP_INFO); err == nil {
+			n = int64(info.Bytes_acked)
+		}
+	})
+	return n
+}
+
 // beneath is the socket under TLS, under HTTP/2 and under what looked at it.
 func beneath(c net.Conn) net.Conn {
 	switch c := c.(type) {

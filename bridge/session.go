@@ -84,7 +84,7 @@ func (s *session) open() {
 	if s.server.loops.carry(s) {
 		return
 	}
-	s.watch = startWatch(s, s.out.SendPing, afterFunc)
+	s.watch = startWatch(s, s.out.SendPing, func() int64 { return ackedBy(s.client) }, afterFunc)
 	s.directions.Store(2)
 	go s.carryToTarget()
 	go s.carryToClient()

@@ -13,7 +13,9 @@ type watch struct {
 
 	mu        sync.Mutex // guards all below
 	over      bool
-	ping      func() bool // false: the ping before it still waits
+	ping      func() bool  // false: the ping before it still waits
+	acked     func() int64 // bytes that the client's system took; 0: not known
+	taken     int64        // of them, at the last ping
 	heartbeat alarm
 	heard     int64 // at the last ping
 	unheard   int   // pings in a row without a byte from the client
@@ -35,7 +37,7 @@ type alarm interface {
 func afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
 
 // startWatch is nil, which can be stopped too, when there is nothing to watch.
-func startWatch(s *session, ping func() bool, after func(time.Duration, func()) alarm) *watch {
+func startWatch(s *session, ping func() bool, acked func() int64, after func(time.Duration, func()) alarm) *watch {
 	rules := s.server.now()
 	every := rules.Heartbeat
 	if s.mode.hixie() {
@@ -44,7 +46,7 @@ func startWatch(s *session, ping func() bool, after func(time.Duration, func()) 
 	if every == 0 && rules.SessionIdle == 0 {
 		return nil
 	}
-	w := &watch{s: s, ping: ping, every: every, limit: rules.SessionIdle}
+	w := &watch{s: s, ping: ping, acked: acked, every: every, limit: rules.SessionIdle}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.every > 0 {
@@ -56,15 +58,21 @@ func startWatch(s *session, ping func() bool, after func(time.Duration, func()) 
 	return w
 }
 
+// pingsTake is more than what pings alone make a client's system acknowledge
+// from one to the next, whatever they are wrapped in.
+const pingsTake = 256
+
 // beat counts only pings the client could have answered: one that still waits
-// behind a frame, or whose answer waits behind a slow target, does not count.
+// behind a frame, or in the system behind megabytes that the client is taking,
+// or whose answer waits behind a slow target, does not count.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	heard := w.s.heard.Load()
-	if heard != w.heard || w.s.writing.Load() {
+	heard, taken := w.s.heard.Load(), w.acked()
+	if heard != w.heard || taken-w.taken > pingsTake || w.s.writing.Load() {
 		w.heard, w.unheard = heard, 0
 	}
+	w.taken = taken
 	if w.unheard == 2 {
 		w.s.stop(endHeartbeat)
 		return

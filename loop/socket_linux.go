@@ -153,6 +153,15 @@ func rtt(fd int) time.Duration {
 	return time.Duration(info.Rtt) * time.Microsecond
 }
 
+// Acked is how many bytes the peer has acknowledged; 0: not known.
+func (s *Socket) Acked() int64 {
+	info, err := unix.GetsockoptTCPInfo(s.fd, unix.IPPROTO_TCP, unix.TCP_INFO)
+	if err != nil {
+		return 0
+	}
+	return int64(info.Bytes_acked)
+}
+
 // CloseWrite ends the sending side.
 func (s *Socket) CloseWrite() {
 	if s.loop != nil {

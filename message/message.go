@@ -56,6 +56,9 @@ type Options struct {
 	Heartbeat time.Duration
 	// Idle gives up a connection without a message either way for so long. 0: off.
 	Idle time.Duration
+	// Acked, when set, is how many bytes the peer's system has taken, by which a
+	// peer is known to live whose pings wait behind much else; 0: not known.
+	Acked func() int64
 	// Control, when set, is told of pings and pongs instead of pings being
 	// answered. It may not keep payload.
 	Control func(op ws.OpCode, payload []byte)

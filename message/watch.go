@@ -20,6 +20,7 @@ type watch struct {
 	over      bool
 	heartbeat *time.Timer
 	heard     int64 // bytes, at the last ping
+	taken     int64 // bytes that the peer's system took, at the last ping
 	unheard   int   // pings in a row without a byte from the peer
 	idle      *time.Timer
 	carried   int64 // messages, at the last look
@@ -43,14 +44,24 @@ func startWatch(c *Conn) *watch {
 	return w
 }
 
+// pingsTake is more than what pings alone make a peer's system acknowledge from
+// one to the next, whatever they are wrapped in.
+const pingsTake = 256
+
 // beat counts only pings that the peer could have answered: one that still
-// waits behind a frame, or whose answer nobody reads yet, does not count.
+// waits behind a frame, or in the system behind megabytes that the peer is
+// taking, or whose answer nobody reads yet, does not count.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if heard := w.c.heard.Load(); heard != w.heard || !w.c.reading.Load() {
+	heard, taken := w.c.heard.Load(), w.taken
+	if w.c.o.Acked != nil {
+		taken = w.c.o.Acked()
+	}
+	if heard != w.heard || taken-w.taken > pingsTake || !w.c.reading.Load() {
 		w.heard, w.unheard = heard, 0
 	}
+	w.taken = taken
 	if w.unheard == 2 {
 		w.c.GiveUp(ErrUnanswered, time.Now().Add(lastWords))
 		return

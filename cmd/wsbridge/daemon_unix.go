@@ -3,17 +3,18 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -177,18 +178,47 @@ func openPidFile(path string) (*pidFile, error) {
 	}
 }
 
-// draftPidFile is the file, locked, beside the one it is to be.
+// draftPatience is how long others that start at the same time are waited for.
+const draftPatience = 5 * time.Second
+
+// draftPidFile is the file, locked, beside the one it is to be. It has one name,
+// so that those of processes that were killed at their start do not pile up.
 func draftPidFile(path string) (f *os.File, err error) {
-	f, err = os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.tmp")
+	name := path + ".tmp"
+	for late := time.Now().Add(draftPatience); ; time.Sleep(5 * time.Millisecond) {
+		f, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
+		switch {
+		case err == nil:
+			if err = fillDraft(f); err == nil && isAt(f, name) {
+				return f, nil
+			}
+			f.Close()
+		case errors.Is(err, fs.ErrExist):
+			removeDeserted(name)
+		default:
+			return nil, err
+		}
+		if time.Now().After(late) {
+			return nil, cmp.Or(err, fs.ErrExist)
+		}
+	}
+}
+
+func fillDraft(f *os.File) error {
+	_, err := fmt.Fprintln(f, os.Getpid())
+	return errors.Join(err, f.Chmod(0o644), lockFile(f))
+}
+
+// removeDeserted removes a draft that no living process has locked.
+func removeDeserted(name string) {
+	f, err := os.OpenFile(name, os.O_RDONLY|syscall.O_NOFOLLOW|syscall.O_NONBLOCK, 0)
 	if err != nil {
-		return nil, err
+		return
 	}
-	_, err = fmt.Fprintln(f, os.Getpid())
-	if err = errors.Join(err, f.Chmod(0o644), lockFile(f)); err != nil {
-		f.Close()
-		os.Remove(f.Name())
+	defer f.Close()
+	if lockFile(f) == nil && isAt(f, name) {
+		os.Remove(name)
 	}
-	return f, err
 }
 
 func lockFile(f *os.File) error { return syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) }
