@@ -14,7 +14,7 @@ help:
 build: ## the static binary, in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
 
-test: clear install ui fmt-check vet lint build cross race fuzz-smoke e2e soak-short e2e-race packages left-out ## all of it, as CI does
+test: clear install ui fmt-check vet lint build cross race http3 fuzz-smoke e2e soak-short e2e-race packages left-out ## all of it, as CI does
 
 clear:
 	@rm -f bin/left-out
@@ -47,6 +47,9 @@ cross: ## does it build elsewhere?
 
 race: ## every room's tests under the race detector
 	ci/gotest.sh race -race $(ROOMS)
+
+http3: ## what is only built with -tags http3
+	ci/gotest.sh http3 -race -tags http3 -run HTTP3 ./bridge
 
 fuzz-smoke: ## every fuzz target, a few seconds each
 	ci/fuzz.sh $(FUZZTIME) $(ROOMS)

@@ -10,7 +10,10 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/quic-go/quic-go"
 	"github.com/quic-go/quic-go/http3"
@@ -181,4 +184,44 @@ func TestRefusalsAndPagesOverHTTP3(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Error(err)
 	}
+}
+
+// A target that is not there is told as over any other way.
+func TestNoTargetOverHTTP3(t *testing.T) {
+	_, client := rig3(t, func(s *Server) { s.Route = to(failing{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}}) })
+	c := open3(t, client)
+	c.wantClose(1011, "target refused the connection")
+	c.close(1011, "")
+}
+
+// A client that does not read stops its target, and loses nothing by it.
+func TestSlowReaderOverHTTP3(t *testing.T) {
+	r, client := rig3(t, nil)
+	c, target := open3(t, client), r.accept()
+	data := stream(7, 32<<20)
+	var written atomic.Int64
+	go func() {
+		for rest := data; len(rest) > 0; {
+			n, err := target.Write(rest[:min(len(rest), 64<<10)])
+			written.Add(int64(n))
+			if rest = rest[n:]; err != nil {
+				return
+			}
+		}
+		target.Close()
+	}()
+	last := int64(-1)
+	r.eventually("the target waits", func() bool {
+		time.Sleep(100 * time.Millisecond) // long for what is only waited for
+		before := last
+		last = written.Load()
+		return last > 0 && last == before
+	})
+	if last == int64(len(data)) {
+		t.Error("all of it was taken, and nobody read it")
+	}
+	if got := c.wantClose(1000, "target closed"); got != string(data) {
+		t.Errorf("%d bytes of %d, or others", len(got), len(data))
+	}
+	c.close(1000, "")
 }
