@@ -81,17 +81,20 @@ func (f *file) Write(line []byte) (int, error) {
 
 // reopen goes over to the file that has the name now. On an error the old one
 // stays.
-func (f *file) reopen() error {
-	next, err := appendTo(f.path)
+func (f *file) reopen() error { return f.moveTo(f.path) }
+
+// moveTo goes over to another file. On an error the old one stays.
+func (f *file) moveTo(path string) error {
+	next, err := appendTo(path)
 	if err != nil {
 		return err
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	old := f.f
-	f.f, f.torn = next, false
+	f.f, f.path, f.torn = next, path, false
 	if err := old.Close(); err != nil {
-		return fmt.Errorf("log file %s: the old one: %w", f.path, reason(err))
+		return fmt.Errorf("log file %s: the old one: %w", path, reason(err))
 	}
 	return nil
 }

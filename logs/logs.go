@@ -21,6 +21,8 @@ type Options struct {
 	Syslog Address // the zero value: none
 	Legacy bool    // the BSD form instead of RFC 5424
 	Daemon bool    // syslog's facility "daemon" instead of "user"
+
+	level *slog.LevelVar // Level, to be changed
 }
 
 // Output sends every record to all places there are. A place that fails loses
@@ -29,6 +31,7 @@ type Options struct {
 // concurrent use.
 type Output struct {
 	log    *slog.Logger
+	level  slog.LevelVar
 	file   *file   // nil: none
 	syslog *syslog // nil: none
 }
@@ -39,6 +42,8 @@ type Output struct {
 // The caller calls Close.
 func Open(o Options) (*Output, error) {
 	out := &Output{}
+	out.level.Set(o.Level)
+	o.level = &out.level
 	var err error
 	if o.File != "" {
 		if out.file, err = openFile(o.File); err != nil {
@@ -88,7 +93,7 @@ func join(sinks []sink) *slog.Logger {
 
 // newHandler writes records to w as a log on standard error looks.
 func newHandler(w io.Writer, o Options) slog.Handler {
-	options := &slog.HandlerOptions{Level: o.Level}
+	options := &slog.HandlerOptions{Level: o.level}
 	if o.JSON {
 		return slog.NewJSONHandler(w, options)
 	}
@@ -110,6 +115,19 @@ func (out *Output) Reopen() {
 	}
 	out.log.Info("log file reopened", "file", out.file.path)
 }
+
+// MoveTo goes on in another log file; where there is none, or it is that one,
+// nothing happens. On an error the old one stays.
+func (out *Output) MoveTo(path string) error {
+	if out.file == nil || path == out.file.path {
+		return nil
+	}
+	out.log.Info("the log goes on in another file", "file", path)
+	return out.file.moveTo(path)
+}
+
+// SetLevel leaves out what is below, from now on.
+func (out *Output) SetLevel(level slog.Level) { out.level.Set(level) }
 
 // Close sends what waits for syslog, as long as ctx allows, and closes the
 // file. The error says how many records syslog did not get. What is logged

@@ -63,8 +63,8 @@ func exampleTable() map[string]example {
 		"fme-behind-ws.yaml": {try: hello("/", nil)},
 		"gateway-content.yaml": {try: func(e *running) {
 			e.session("/orders", nil, "", `{"hello":"desk"}`)
-			e.session("/orders", nil, `{"beans":2}`, `"order":{"beans":2}`)
-			e.session("/orders", nil, `{"beans":`, `error`)
+			e.exchange("/orders", nil, `{"hello":"desk"}`, `{"beans":2}`, `"order":{"beans":2}`)
+			e.exchange("/orders", nil, `{"hello":"desk"}`, `{"beans":`, `error`)
 		}},
 		"passthrough-hiawatha.yaml": {try: func(e *running) {
 			e.session("/news", nil, "", greeting)

@@ -136,10 +136,18 @@ func (e *running) dial(path string, header http.Header) (*message.Conn, error) {
 // until what comes has want in it.
 func (e *running) session(path string, header http.Header, send, want string) {
 	e.t.Helper()
+	e.exchange(path, header, "", send, want)
+}
+
+// exchange waits for the first words before it says its own: a stream may join
+// them with the answer.
+func (e *running) exchange(path string, header http.Header, first, send, want string) {
+	e.t.Helper()
 	conn, err := e.dial(path, header)
 	if err != nil {
 		e.t.Fatalf("%s: %v", path, err)
 	}
+	e.hear(conn, path, first)
 	if strings.HasPrefix(send, "GET") {
 		err = conn.Write(message.Message{Data: []byte(send)})
 	} else {
@@ -147,9 +155,16 @@ func (e *running) session(path string, header http.Header, send, want string) {
 			err = conn.Write(message.Message{Text: true, Data: []byte(strings.TrimSpace(line))})
 		}
 	}
-	for heard := ""; err == nil && !strings.Contains(heard, want); {
-		var m message.Message
-		m, err = conn.Read()
+	if err != nil {
+		e.t.Fatalf("%s: %v", path, err)
+	}
+	e.hear(conn, path, want)
+}
+
+func (e *running) hear(conn *message.Conn, path, want string) {
+	e.t.Helper()
+	for heard := ""; !strings.Contains(heard, want); {
+		m, err := conn.Read()
 		heard += string(m.Data)
 		if err != nil {
 			e.t.Fatalf("%s: %v, after %q", path, err, heard)

@@ -13,9 +13,7 @@ import (
 // openLog opens all the places the log goes to. The caller closes it.
 func openLog(c *config.Config, stderr io.Writer) (*logs.Output, error) {
 	options := logs.Options{Stderr: stderr, JSON: c.LogFormat == "json", File: c.LogFile, Legacy: c.OldSyslog, Daemon: c.Daemon}
-	if c.Verbose {
-		options.Level = slog.LevelDebug
-	}
+	options.Level = logLevel(c)
 	if c.Syslog != "" {
 		address, err := logs.ParseAddress(c.Syslog)
 		if err != nil {
@@ -25,6 +23,13 @@ func openLog(c *config.Config, stderr io.Writer) (*logs.Output, error) {
 	}
 	out, err := logs.Open(options)
 	return out, startError(err)
+}
+
+func logLevel(c *config.Config) slog.Level {
+	if c.Verbose {
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
 }
 
 // summary is what the start says about itself. Tools look for websockify's

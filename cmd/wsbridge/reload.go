@@ -64,6 +64,9 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 		return nil, err
 	}
 	r := &reloaded{Kept: keepFixed(s.config, c)}
+	if (s.config.LogFile == "") != (c.LogFile == "") {
+		r.Kept, c.LogFile = append(r.Kept, "log-file"), s.config.LogFile
+	}
 	for _, option := range r.Kept {
 		s.log.Warn("a reload does not change this option: restart or upgrade", "option", option)
 	}
@@ -71,9 +74,11 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.renewAdmin(c); err != nil {
-		next.close()
-		return nil, err
+	for _, step := range []func(*config.Config) error{s.renewAdmin, s.renewLog} {
+		if err := step(c); err != nil {
+			next.close()
+			return nil, err
+		}
 	}
 	if next.acme != nil {
 		next.acme.Start() // what the cache holds is at hand before anybody asks
@@ -178,8 +183,8 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon}, {"sandbox", &is.Sandbox, &wanted.Sandbox}, {"drain-timeout", &is.DrainTimeout, &wanted.DrainTimeout},
 		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"http2", &is.HTTP2, &wanted.HTTP2}, {"traffic", &is.Traffic, &wanted.Traffic},
 		{"admin", &is.Admin, &wanted.Admin}, {"admin-name", &is.AdminNames, &wanted.AdminNames},
-		{"log-file", &is.LogFile, &wanted.LogFile}, {"log-format", &is.LogFormat, &wanted.LogFormat},
-		{"syslog", &is.Syslog, &wanted.Syslog}, {"legacy-syslog", &is.OldSyslog, &wanted.OldSyslog}, {"verbose", &is.Verbose, &wanted.Verbose},
+		{"log-format", &is.LogFormat, &wanted.LogFormat},
+		{"syslog", &is.Syslog, &wanted.Syslog}, {"legacy-syslog", &is.OldSyslog, &wanted.OldSyslog},
 	} {
 		is, wanted := reflect.ValueOf(option.is).Elem(), reflect.ValueOf(option.wanted).Elem()
 		if !reflect.DeepEqual(is.Interface(), wanted.Interface()) {
@@ -200,6 +205,15 @@ func (s *service) renewAdmin(c *config.Config) error {
 		return fmt.Errorf("--admin-token-file: %w", err)
 	}
 	return s.admin.SetToken(token, s.adminListener.Addr())
+}
+
+// renewLog goes on in another file, if there is one, with as much as is wanted.
+func (s *service) renewLog(c *config.Config) error {
+	if err := s.out.MoveTo(c.LogFile); err != nil {
+		return err
+	}
+	s.out.SetLevel(logLevel(c))
+	return nil
 }
 
 // reloadsOnHangup tells whether a SIGHUP is for us, and not the end of the
