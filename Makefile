@@ -55,11 +55,11 @@ fuzz-smoke: ## every fuzz target, a few seconds each
 	ci/fuzz.sh $(FUZZTIME) $(ROOMS)
 
 e2e: ## real programs through the real binary
-	ci/gotest.sh e2e -count=1 ./e2e
+	ci/gotest.sh e2e -count=1 -timeout 20m ./e2e
 
 e2e-race: ## the same through a binary that looks for data races
 	go build -race -o bin/wsbridge-race ./cmd/wsbridge
-	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race ci/gotest.sh e2e-race -count=1 ./e2e
+	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race GORACE=atexit_sleep_ms=0 ci/gotest.sh e2e-race -count=1 -timeout 30m ./e2e
 
 left-out:
 	@ci/left-out.sh
