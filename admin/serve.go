@@ -24,9 +24,10 @@ const (
 
 // Check says why it may not be served at address: no token where strangers can
 // come, or one that can be guessed.
-func (a *Admin) Check(address net.Addr) error { return checkToken(a.secret(), address) }
+func (a *Admin) Check(address net.Addr) error { return CheckToken(a.secret(), address) }
 
-func checkToken(token string, address net.Addr) error {
+// CheckToken is Check for a token that is not in force yet.
+func CheckToken(token string, address net.Addr) error {
 	switch {
 	case token == "" && !private(address):
 		return fmt.Errorf("the administrator's side at %s could be reached by strangers: set a token, or listen on 127.0.0.1 or a unix socket", address)

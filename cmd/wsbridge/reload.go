@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/wsbridge/wsbridge/access"
+	"github.com/wsbridge/wsbridge/admin"
 	"github.com/wsbridge/wsbridge/bridge"
 	"github.com/wsbridge/wsbridge/config"
 )
@@ -74,18 +75,24 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 	if err != nil {
 		return nil, err
 	}
-	for _, step := range []func(*config.Config) error{s.renewAdmin, s.renewLog} {
-		if err := step(c); err != nil {
-			next.close()
-			return nil, err
-		}
+	token, err := s.newToken(c)
+	if err == nil {
+		err = s.renewLog(c) // the last that can fail: what it changes stays changed
+	}
+	if err != nil {
+		next.close()
+		return nil, err
+	}
+	if s.admin != nil {
+		s.admin.SetToken(token)
 	}
 	if next.acme != nil {
 		next.acme.Start() // what the cache holds is at hand before anybody asks
 	}
 	s.server.Use(next.rules)
 	s.succeed(next)
-	return r, s.review(ctx, r)
+	s.review(ctx, r)
+	return r, nil
 }
 
 // succeed makes next the current generation. The one before is closed once
@@ -105,7 +112,7 @@ func (s *service) succeed(next *generation) {
 
 // review counts the live sessions that the rules in force would refuse, and ends
 // them if that is asked for.
-func (s *service) review(ctx context.Context, r *reloaded) error {
+func (s *service) review(ctx context.Context, r *reloaded) {
 	refused := s.refusedNow(ctx)
 	r.Sessions, r.Refused = s.server.Stats().Sessions, len(refused)
 	switch grace, ends := s.current.config.EndsOnReload(); {
@@ -116,10 +123,11 @@ func (s *service) review(ctx context.Context, r *reloaded) error {
 		time.AfterFunc(grace, func() {
 			s.reloading.Lock()
 			defer s.reloading.Unlock()
-			s.forbid(s.refusedNow(context.Background()))
+			if _, ends := s.current.config.EndsOnReload(); ends { // still: another reload may have come
+				s.forbid(s.refusedNow(context.Background()))
+			}
 		})
 	}
-	return nil
 }
 
 // refusedNow needs reloading.
@@ -195,16 +203,16 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 	return changed
 }
 
-// renewAdmin reads the administrator's token again.
-func (s *service) renewAdmin(c *config.Config) error {
+// newToken reads the administrator's token again.
+func (s *service) newToken(c *config.Config) (string, error) {
 	if s.admin == nil {
-		return nil
+		return "", nil
 	}
 	token, err := firstLine(c.AdminTokenFile)
 	if err != nil {
-		return fmt.Errorf("--admin-token-file: %w", err)
+		return "", fmt.Errorf("--admin-token-file: %w", err)
 	}
-	return s.admin.SetToken(token, s.adminListener.Addr())
+	return token, admin.CheckToken(token, s.adminListener.Addr())
 }
 
 // renewLog goes on in another file, if there is one, with as much as is wanted.
