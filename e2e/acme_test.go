@@ -109,8 +109,10 @@ func TestRenewalByACME(t *testing.T) {
 	port := quietPort(t)
 	a := pebble(t, port, nil)
 	keep(t, a.cache, "desk.example", 24*time.Hour)
-	b := serveAt(t, port, append(a.options, "--acme", "desk.example")...)
+	b := serveAt(t, port, append(a.options, "--acme", "desk.example", "--log-file", filepath.Join(t.TempDir(), "log"))...)
 	b.await(`certificate obtained.*name=desk\.example`)
+	b.signal(syscall.SIGHUP)
+	b.await(`msg=reloaded`)
 	eventually(t, "the new certificate is served", func() bool { return strings.Contains(issuerOf(b, "desk.example"), "Pebble") })
 }
 

@@ -100,9 +100,7 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 		}
 	}
 	s.closeRest()
-	if s.current.acme != nil {
-		s.current.acme.Start()
-	}
+	s.current.acme.start()
 	return startError(s.startProgram(ctx, stdout))
 }
 

@@ -38,7 +38,8 @@ type generation struct {
 	router   *router
 	services map[string]*fme.Service // by the names of their hubs
 	faults   []*gateway.Faults
-	acme     *listen.Obtained // nil: none
+	acme     *authority
+	before   *generation // while this one is made; nil: it is the first
 	gate     *gate
 	quotas   *quotas      // of all generations
 	believed listen.Peers // proxies that say whose requests theirs are
@@ -50,13 +51,14 @@ type generation struct {
 // newGeneration opens all that c asks for, or nothing. The caller closes it.
 func (s *service) newGeneration(c *config.Config) (*generation, error) {
 	g := s.bareGeneration(c)
+	g.before = s.current
 	for _, step := range g.steps() {
 		if err := step.do(); err != nil {
 			g.close()
 			return nil, c.Located(err)
 		}
 	}
-	g.inherit(s.current)
+	g.inherit()
 	return g, nil
 }
 
@@ -70,11 +72,12 @@ func (g *generation) steps() []step {
 	return []step{{"client-rules", g.openGate}, {"target", g.openTarget}, {"acme", g.openACME}, {"cert", g.loadTLS}, {"proxy-protocol", g.openProxies}, {"web", g.openWeb}}
 }
 
-// inherit takes over what the generation before g remembers; nil: there is none.
-func (g *generation) inherit(old *generation) {
-	if tickets := g.tickets(); tickets != nil && old != nil {
-		tickets.Inherit(old.policy.Tokens)
+// inherit takes over what the generation before remembers, and lets go of it.
+func (g *generation) inherit() {
+	if tickets := g.tickets(); tickets != nil && g.before != nil {
+		tickets.Inherit(g.before.policy.Tokens)
 	}
+	g.before = nil
 }
 
 // bareGeneration has opened nothing.
@@ -110,6 +113,7 @@ func (g *generation) close() {
 	for _, closeIt := range g.closers {
 		closeIt()
 	}
+	g.acme.leave()
 	if g.policy != nil {
 		g.policy.Close()
 	}
@@ -182,7 +186,7 @@ func (g *generation) tlsConfig(certificate *listen.Certificate) (*tls.Config, er
 	for _, note := range notes {
 		g.log.Warn("--ssl-ciphers: " + note)
 	}
-	settings := listen.TLS{Certificate: certificate, ACME: g.acme, MinVersion: version, Ciphers: ciphers, HTTP2: c.HTTP2 != "off"}
+	settings := listen.TLS{Certificate: certificate, ACME: g.acme.obtained(), MinVersion: version, Ciphers: ciphers, HTTP2: c.HTTP2 != "off"}
 	if c.VerifyClient {
 		if settings.Clients, err = listen.LoadClientCAs(c.CAFile, g.log); err != nil {
 			return nil, err

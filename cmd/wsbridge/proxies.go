@@ -3,6 +3,8 @@ package main
 import (
 	"fmt"
 	"net/http"
+	"reflect"
+	"sync"
 
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/listen"
@@ -19,15 +21,57 @@ func (g *generation) openACME() (err error) {
 	if err != nil {
 		return fmt.Errorf("--acme-key-file: %w", err)
 	}
-	g.acme, err = listen.ACME{
+	settings := listen.ACME{
 		Names: c.ACME, Email: c.ACMEEmail, Directory: c.ACMEDirectory, Cache: c.ACMECache, CAFile: c.ACMECA,
 		KeyID: c.ACMEKeyID, Key: key, Log: g.log,
-	}.Open()
+	}
+	if g.before != nil && g.before.acme.serves(settings) {
+		g.acme = g.before.acme
+		return nil
+	}
+	obtained, err := settings.Open()
 	if err != nil {
 		return &config.UsageError{Msg: "--acme: " + err.Error()}
 	}
-	g.closers = append(g.closers, g.acme.Close)
+	g.acme = &authority{Obtained: obtained, settings: settings}
+	g.acme.hold()
+	g.acme.retire(obtained.Close)
 	return nil
+}
+
+// authority is who certificates are obtained from. Generations that ask the same
+// of it share it; it is closed after the last of them. Nil is none.
+type authority struct {
+	uses
+	*listen.Obtained
+	settings listen.ACME
+	started  sync.Once
+}
+
+// serves is a use, until leave, if a has what settings ask for.
+func (a *authority) serves(settings listen.ACME) bool {
+	return a != nil && reflect.DeepEqual(a.settings, settings) && a.hold()
+}
+
+// start is for when somebody listens.
+func (a *authority) start() {
+	if a != nil {
+		a.started.Do(a.Start)
+	}
+}
+
+func (a *authority) leave() {
+	if a != nil {
+		a.release()
+	}
+}
+
+// obtained is for TLS, which knows no nil authority.
+func (a *authority) obtained() *listen.Obtained {
+	if a == nil {
+		return nil
+	}
+	return a.Obtained
 }
 
 // openProxies believes those in front of us who are to be believed.

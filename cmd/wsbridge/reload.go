@@ -86,9 +86,7 @@ func (s *service) renew(ctx context.Context) (*reloaded, error) {
 	if s.admin != nil {
 		s.admin.SetToken(token)
 	}
-	if next.acme != nil {
-		next.acme.Start() // what the cache holds is at hand before anybody asks
-	}
+	next.acme.start() // what the cache holds is at hand before anybody asks
 	s.server.Use(next.rules)
 	s.succeed(next)
 	s.review(ctx, r)
