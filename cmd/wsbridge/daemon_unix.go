@@ -148,6 +148,7 @@ type pidFile struct {
 	path  string
 	f     *os.File
 	draft string // where it is until take; empty: at path
+	left  bool   // to the successor
 }
 
 // openPidFile makes the file, which nobody ever sees without its number. An
@@ -290,6 +291,14 @@ func isAt(f *os.File, path string) bool {
 	return err == nil && os.SameFile(open, there)
 }
 
+// leave leaves the file to the successor, whose number replaces ours in its own
+// time: who looks whether it has, and removes the file if not, may remove its.
+func (p *pidFile) leave() {
+	if p != nil {
+		p.left = true
+	}
+}
+
 // remove removes the file, unless by now it is another's.
 func (p *pidFile) remove() error {
 	if p == nil {
@@ -299,7 +308,7 @@ func (p *pidFile) remove() error {
 	if p.draft != "" {
 		return os.Remove(p.draft)
 	}
-	if !isAt(p.f, p.path) {
+	if p.left || !isAt(p.f, p.path) {
 		return nil
 	}
 	return os.Remove(p.path)

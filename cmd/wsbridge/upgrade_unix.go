@@ -268,6 +268,7 @@ func (s *service) handedOver(word error) bool {
 		return false
 	}
 	s.startup.manager.Leave()
+	s.pid.leave()
 	s.log.Info("upgraded: the new process serves, this one ends with its sessions",
 		"process", u.process.Pid, "sessions", s.server.Stats().Sessions, "upgrade_timeout", s.config.UpgradeTimeout)
 	return true

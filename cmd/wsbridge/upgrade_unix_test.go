@@ -61,6 +61,27 @@ func TestUpgradeOfADaemon(t *testing.T) {
 	}
 }
 
+// A pid file is the successor's from the word to go: its predecessor, however
+// late it ends, lets it be.
+func TestPidFileOfASuccessor(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "pid")
+	for _, left := range []bool{true, false} {
+		p, err := openPidFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if left {
+			p.leave()
+		}
+		if err := p.remove(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := os.Stat(path); (err == nil) != left {
+			t.Errorf("left to a successor: %t, then: %v", left, err)
+		}
+	}
+}
+
 // A session stays with the process that it began in, which ends with it, or when
 // it has had its time, or is told to.
 func TestUpgradeWithASession(t *testing.T) {
