@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-most=20971520 # 20 MiB
+most=20000000 # 20 MB
 file=$(mktemp)
 trap 'rm -f "$file"' EXIT INT TERM
 CGO_ENABLED=0 GOOS=linux GOARCH=amd64 go build -trimpath -ldflags '-s -w' -o "$file" ./cmd/wsbridge
