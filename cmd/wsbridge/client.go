@@ -2,8 +2,11 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -33,8 +36,8 @@ func (f *serverFlags) add(cmd *cobra.Command) {
 	flags.StringVar(&f.tls.CertFile, "cert", "", "show this client certificate, in `F`")
 	flags.StringVar(&f.tls.KeyFile, "key", "", "its key, in `F`; default: in the same file")
 	flags.BoolVarP(&f.tls.Insecure, "no-check", "n", false, "take any certificate: who is in between can read and change everything")
-	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send a header, `name:value`; may be repeated")
-	flags.StringVar(&f.auth, "auth", "", "log in as `user:password` (Basic)")
+	flags.StringArrayVarP(&f.headers, "header", "H", nil, "send a header, `name:value`, or those in @FILE, one a line; may be repeated")
+	flags.StringVar(&f.auth, "auth", "", "log in as `user:password` (Basic), or as the first line of @FILE says")
 	flags.StringVarP(&f.origin, "origin", "o", "", "send this Origin `URL`, as browsers send that of their page")
 	flags.StringArrayVarP(&f.subprotocols, "subprotocol", "s", nil, "offer a subprotocol, `NAME`, as it is written; may be repeated")
 	flags.StringVar(&f.proxy, "proxy", "", "go through the HTTP proxy `URL`; default: what http_proxy, https_proxy and no_proxy say; empty: none")
@@ -73,10 +76,14 @@ func (f *serverFlags) setHeader(w *target.WebSocket) error {
 	if f.origin != "" {
 		h.Set("Origin", f.origin)
 	}
-	if f.auth != "" {
-		h.Set("Authorization", "Basic "+basic(f.auth))
+	if err := f.logIn(h); err != nil {
+		return err
 	}
-	for i, line := range f.headers {
+	lines, err := f.headerLines()
+	if err != nil {
+		return err
+	}
+	for i, line := range lines {
 		name, value, ok := strings.Cut(line, ":")
 		if !ok || strings.TrimSpace(name) == "" {
 			return fmt.Errorf("header %d has no colon: write -H name:value", i+1) // it may be a secret
@@ -89,6 +96,57 @@ func (f *serverFlags) setHeader(w *target.WebSocket) error {
 	}
 	w.Header = h
 	return nil
+}
+
+func (f *serverFlags) logIn(h http.Header) error {
+	words, file := strings.CutPrefix(f.auth, "@")
+	if file {
+		lines, err := secretLines(words)
+		if err != nil {
+			return err
+		}
+		words = strings.Join(lines[:min(len(lines), 1)], "")
+		if !strings.Contains(words, ":") {
+			return fmt.Errorf("the first line of %s is not user:password", f.auth[1:])
+		}
+	}
+	if words != "" {
+		h.Set("Authorization", "Basic "+basic(words))
+	}
+	return nil
+}
+
+// headerLines are the headers of the command line and of the files named there.
+func (f *serverFlags) headerLines() (all []string, err error) {
+	for _, header := range f.headers {
+		path, file := strings.CutPrefix(header, "@")
+		if !file {
+			all = append(all, header)
+			continue
+		}
+		lines, err := secretLines(path)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, lines...)
+	}
+	return all, nil
+}
+
+// secretLines are the lines of a file that say something.
+func secretLines(path string) ([]string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	const most = 64 << 10
+	text, err := io.ReadAll(io.LimitReader(f, most+1))
+	if err == nil && len(text) > most {
+		err = fmt.Errorf("%s has more than 64 KiB: it is no file of headers", path)
+	}
+	lines := strings.Split(strings.ReplaceAll(string(text), "\r\n", "\n"), "\n")
+	return slices.DeleteFunc(lines, func(line string) bool { return strings.TrimSpace(line) == "" }), err
 }
 
 func basic(userPassword string) string {
