@@ -51,8 +51,9 @@ func (o overPumps) Run() int {
 	return 0
 }
 
-// patience is how long a test waits for what must happen.
-const patience = 10 * time.Second
+// patience is how long a test waits for what must happen; less than the 30 s after
+// which the bridge ends by itself what hangs.
+const patience = 25 * time.Second
 
 // rig is a running bridge, its log, and a target the test plays.
 type rig struct {

@@ -71,7 +71,7 @@ func request2(ctx context.Context, body io.Reader, header ...string) *http.Reque
 // ask2 sends an extended CONNECT.
 func (r *rig) ask2(client *http2.ClientConn, change func(*http.Request), header ...string) (*http.Response, *stream2) {
 	r.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), 6*patience)
 	down, up := io.Pipe()
 	request := request2(ctx, down, header...)
 	if change != nil {

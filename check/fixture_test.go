@@ -30,7 +30,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patience is for things that must happen soon and would otherwise never.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 func must[T any](t *testing.T) func(T, error) T {
 	return func(v T, err error) T {

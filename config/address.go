@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"net"
 	"slices"
 	"strconv"
@@ -188,6 +189,9 @@ func readTarget(target string) (string, *UsageError) {
 	if HasScheme(target) {
 		return target, nil // the room that opens it knows the rest
 	}
+	if path, ok := strings.CutPrefix(target, "unix:"); ok && !isNumber(path) {
+		return "", usageErrorf("write unix:/run/x.sock, or --unix-target "+cmp.Or(path, "PATH"), "target %q: no path from / on", target)
+	}
 	colon := strings.LastIndexByte(target, ':')
 	if strings.Contains(target, "/") {
 		return "", usageErrorf(example, "target %q: a slash is in no host:port", target)
@@ -208,13 +212,15 @@ func readTarget(target string) (string, *UsageError) {
 	return net.JoinHostPort(host, target[colon+1:]), nil
 }
 
-// HasScheme tells a target that is more than host:port. fme:7078 is a host and
-// its port, fme: and fme:NAME are a hub.
+// HasScheme tells a target that is more than host:port. fme:7078 and unix:7078
+// are a host and its port; fme: and fme:NAME are a hub, unix:/PATH is a socket.
 func HasScheme(target string) bool {
 	scheme, rest, _ := strings.Cut(target, ":")
 	switch scheme {
 	case "fme":
 		return IsHub(target)
+	case "unix":
+		return strings.HasPrefix(rest, "/") || strings.HasPrefix(rest, "@")
 	case "passthrough+unix", "ws+unix":
 		return true
 	case "tcp", "tls", "ws", "wss", "passthrough+ws", "passthrough+wss":

@@ -58,7 +58,7 @@ func (c *Config) listening() []Option {
 
 func (c *Config) targets() []Option {
 	return []Option{
-		{"target", "", "TARGET", "", "the target, instead of the last positional: host:port, tls://, ws:// or wss://host:port/path, fme:NAME, passthrough+ws://...", &c.Target},
+		{"target", "", "TARGET", "", "the target, instead of the last positional: host:port, unix:/PATH, tls://, ws:// or wss://host:port/path, fme:NAME, passthrough+ws://...", &c.Target},
 		{"route", "", "PATH=TARGET", "", "clients of PATH, [host]/path or *, go to TARGET; options of the route may follow, as name=value; may be repeated", &c.RouteSpecs},
 		{"websocket", "", "LINE", "", "a route as Hiawatha has it: \"ws://127.0.0.1:5000 /chat 15\", handshake passed through; may be repeated", &c.WebSockets},
 		{"unix-target", "", "F", "", "the target is the unix socket F", &c.UnixTarget},

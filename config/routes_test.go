@@ -95,7 +95,7 @@ func TestARouteBesideATarget(t *testing.T) {
 }
 
 func TestTargetsWithASchemeArePositionals(t *testing.T) {
-	for _, target := range []string{"ws://h:1/x?y=z", "wss://h", "fme:", "fme:name", "tls://h:1", "passthrough+ws://h:1", "passthrough+unix:/s", "tcp://fme:7078"} {
+	for _, target := range []string{"ws://h:1/x?y=z", "wss://h", "fme:", "fme:name", "tls://h:1", "passthrough+ws://h:1", "passthrough+unix:/s", "tcp://fme:7078", "unix:/s", "unix:@s"} {
 		if c, err := parse(t, []string{"6080", target}, nil, nil); err != nil || c.Target != target {
 			t.Errorf("%s: %+v, %v", target, c, err)
 		}

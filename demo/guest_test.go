@@ -86,7 +86,7 @@ func newGuest(t *testing.T, conn net.Conn) *guest {
 // enter connects and reads the three lines of welcome.
 func enter(t *testing.T, address string) *guest {
 	t.Helper()
-	conn, err := net.DialTimeout("tcp", address, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", address, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = 25 * time.Second
 
 // rig is a gateway route behind a door that plays the bridge, and a target the
 // test plays.

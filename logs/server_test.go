@@ -21,7 +21,7 @@ import (
 )
 
 // patience is for things that must happen soon and would otherwise never.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // server is a syslog server on a real socket.
 type server struct {

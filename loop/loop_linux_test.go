@@ -11,7 +11,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-const patience = 10 * time.Second
+const patience = 25 * time.Second
 
 // start runs a loop for the length of a test.
 func start(t *testing.T) *Loop {

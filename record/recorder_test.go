@@ -24,7 +24,7 @@ import (
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // patienceOfTests is how long a test waits for what must happen.
-const patienceOfTests = 10 * time.Second
+const patienceOfTests = 25 * time.Second
 
 // logBuffer is a log that tests read.
 type logBuffer struct {

@@ -147,7 +147,7 @@ func boss(t *testing.T, name string) (said func() string) {
 	t.Cleanup(func() { c.Close() })
 	return func() string {
 		b := make([]byte, 4096)
-		c.SetReadDeadline(time.Now().Add(10 * time.Second))
+		c.SetReadDeadline(time.Now().Add(time.Minute))
 		n, err := c.Read(b)
 		if err != nil {
 			t.Fatal(err)

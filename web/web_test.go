@@ -42,7 +42,7 @@ func askRaw(t *testing.T, server *httptest.Server, line string) answer {
 	c, err := net.Dial("tcp", server.Listener.Addr().String())
 	check(t, err)
 	defer c.Close()
-	check(t, c.SetDeadline(time.Now().Add(10*time.Second)))
+	check(t, c.SetDeadline(time.Now().Add(time.Minute)))
 	_, err = io.WriteString(c, line+" HTTP/1.1\r\nHost: bridge\r\nConnection: close\r\n\r\n")
 	check(t, err)
 	method, _, _ := strings.Cut(line, " ")

@@ -30,7 +30,7 @@ import (
 )
 
 // patience is for things that must happen soon and would otherwise never.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // bridgeKey is where a script keeps the wsbridge it started.
 type bridgeKey struct{}
