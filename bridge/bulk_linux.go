@@ -25,7 +25,8 @@ type bulk struct {
 	from, to syscall.RawConn
 	try      func(fd uintptr) bool // bound once: a method value allocates
 	pipe     *pipe
-	n        int // bytes in pipe
+	n        int   // bytes in pipe
+	lost     error // why the target ended: its socket tells once, and told us
 }
 
 // newBulk makes a bulk that moves nothing unless both sides are plain sockets.
@@ -74,7 +75,24 @@ func (b *bulk) fill(fd uintptr) (done bool) {
 		return true
 	}
 	b.s.server.pipes.put(p)
+	if err != nil && err != unix.EAGAIN && !declined(err) {
+		b.lost = err
+	}
 	return err != unix.EAGAIN
+}
+
+// declined tells that the kernel does not splice here; other errors are the
+// socket's.
+func declined(err error) bool {
+	return err == unix.EINVAL || err == unix.ENOSYS || err == unix.EPERM || err == unix.ENOMEM
+}
+
+// end is why the target ended, for which a read has err.
+func (b *bulk) end(err error) error {
+	if b != nil && b.lost != nil {
+		return b.lost
+	}
+	return err
 }
 
 // send writes one frame of the bytes in the pipe. It runs inside exclusive.

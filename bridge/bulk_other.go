@@ -10,6 +10,9 @@ func newBulk(*session) *bulk { return nil }
 // run does nothing: the copying path carries every byte.
 func (*bulk) run() error { return nil }
 
+// end is err.
+func (*bulk) end(err error) error { return err }
+
 // pipes lends pipes; there are none here.
 type pipes struct{}
 

@@ -144,6 +144,34 @@ func reset(t *testing.T, client *peer, target halfConn) {
 	target.Close()
 }
 
+// A target that resets in the middle of bulk, which the kernel moves, or while the
+// client talks, has not just closed: whoever asks its socket first is told of the
+// reset, and nobody after that.
+func TestTargetRSTInTheMiddle(t *testing.T) {
+	everyWay(t, nil, func(t *testing.T, r *rig) {
+		for _, talks := range []bool{false, true} {
+			for range 2 {
+				client, target := r.pair()
+				go target.Write(make([]byte, 64<<20))
+				client.read(1 << 20)
+				over := make(chan struct{})
+				go func() {
+					defer close(over)
+					for frame := masked(ws.OpBinary, true, strings.Repeat("t", 1000)); talks; {
+						if _, err := io.WriteString(client.conn, frame); err != nil {
+							return
+						}
+					}
+				}()
+				reset(t, client, target)
+				client.wantClose(1011, "target reset")
+				client.conn.Close()
+				<-over
+			}
+		}
+	})
+}
+
 // A target that closes on bytes it has not read resets the connection; what
 // it said before still arrives.
 func TestTargetClosesOnUnreadBytes(t *testing.T) {

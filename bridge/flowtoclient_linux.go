@@ -113,6 +113,10 @@ func (f *flow) spliceTarget() (more bool) {
 	if n == 0 {
 		pipes.put(p)
 		f.down.bulk = err == loop.ErrWouldBlock
+		if err != nil && !f.down.bulk && !declined(err) {
+			f.targetRead(err) // a socket tells its error once
+			return false
+		}
 		return err != loop.ErrWouldBlock // the end, or why it cannot: read tells
 	}
 	f.down.bulk = n >= bulkMin

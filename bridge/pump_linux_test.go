@@ -143,10 +143,7 @@ func (r *rig) visit(seed uint64) error {
 		io.WriteString(c, masked(ws.OpClose, true, closeBody(1000, "")))
 		_, end, err = client.collect(1)
 	}
-	// Of two goroutines the kernel tells only one of a reset: where that is the
-	// one that writes, the other may be first to speak, of a plain end.
-	luck := pump == PumpGoroutines && code == 1011 && end.Code == 1000
-	if err == nil && end.Code != code && !luck {
+	if err == nil && end.Code != code {
 		err = fmt.Errorf("close %d, want %d", end.Code, code)
 	}
 	return err

@@ -68,7 +68,7 @@ func (t *sender) run() error {
 	for {
 		b, n, err := t.from.next(limit)
 		if err != nil {
-			return t.targetEnded(err)
+			return t.targetEnded(t.bulk.end(err))
 		}
 		err = t.send(b, n)
 		t.s.server.buffers.put(b)
@@ -96,6 +96,8 @@ func (t *sender) targetEnded(err error) error {
 	switch {
 	case err == io.EOF && t.tailN > 0:
 		return errNotText
+	case err == io.EOF && t.s.writing.Load() && hungUp(t.s.target):
+		t.s.ended(endTargetReset) // which only the write was told
 	case err == io.EOF:
 		t.s.ended(endTargetClosed)
 	default: // after a deadline the end is known already

@@ -96,12 +96,12 @@ func (r *receiver) write(p []byte) {
 	}
 	r.s.writing.Store(true)
 	n, err := r.to.Write(p)
-	r.s.writing.Store(false)
 	r.s.toTarget.Add(int64(n))
 	if err != nil {
 		r.to = nil
 		r.s.ended(targetEnding(err))
 	}
+	r.s.writing.Store(false) // behind the end: see sender.targetEnded
 }
 
 // refuse says Close to a client that broke the protocol, and reads on until it
