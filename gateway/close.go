@@ -74,6 +74,8 @@ func clientEnded(err error) ending {
 		end = Ending{By: "bridge", Code: int(ws.StatusInternalServerError), Reason: "client answered none of two pings"}
 	case errors.Is(err, hub.ErrSlow):
 		end = Ending{By: "bridge", Code: int(frame.StatusTryAgainLater), Reason: hub.ErrSlow.Error()}
+	case errors.Is(err, syscall.ECONNRESET), errors.Is(err, syscall.EPIPE):
+		end = Ending{By: "client", Code: int(ws.StatusAbnormalClosure), Reason: "client reset"}
 	case errors.Is(err, io.EOF), errors.As(err, &lost):
 		end = Ending{By: "client", Code: int(ws.StatusAbnormalClosure), Reason: "client vanished"}
 	}

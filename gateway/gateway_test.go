@@ -123,16 +123,20 @@ func TestTheTargetVanishes(t *testing.T) {
 }
 
 func TestTheClientVanishes(t *testing.T) {
-	heard := make(chan error, 1)
-	r := newRig(t, func(c *message.Conn) {
-		_, err := c.Read()
-		heard <- err
-	}, nil)
-	c := r.connect("/")
-	c.Cut()
-	r.wantEnding(gateway.Ending{By: "client", Code: 1006, Reason: "client vanished"})
-	if err := <-heard; err == nil || err.Error() != "closed with 1001: client vanished" {
-		t.Errorf("the target heard %v", err)
+	for reason, leave := range map[string]func(*client){
+		"client vanished": func(c *client) { c.Cut() },
+		"client reset":    func(c *client) { c.up.Conn.(*net.TCPConn).SetLinger(0); c.Cut() },
+	} {
+		heard := make(chan error, 1)
+		r := newRig(t, func(c *message.Conn) {
+			_, err := c.Read()
+			heard <- err
+		}, nil)
+		leave(r.connect("/"))
+		r.wantEnding(gateway.Ending{By: "client", Code: 1006, Reason: reason})
+		if err := <-heard; err == nil || err.Error() != "closed with 1001: "+reason {
+			t.Errorf("the target heard %v", err)
+		}
 	}
 }
 
