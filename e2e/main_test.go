@@ -14,8 +14,12 @@ func TestMain(m *testing.M) {
 	os.Exit(testMain(m))
 }
 
-// testMain builds the binary under test, unless E2E_WSBRIDGE names one.
+// testMain builds the binary under test, unless E2E_WSBRIDGE names one. As the
+// program behind a bridge it is a far end.
 func testMain(m *testing.M) int {
+	if address := os.Getenv(farEndAt); address != "" {
+		return farEndMain(address)
+	}
 	if os.Getenv("E2E_WSBRIDGE") != "" {
 		return m.Run()
 	}
