@@ -137,7 +137,7 @@ func (s *side) watch(h *hubTalk, o script) (end string, err error) {
 	if o.Who == theTarget {
 		return lastHeard(s.listen())
 	}
-	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
+	for end := time.Now().Add(patience); time.Now().Before(end); time.Sleep(100 * time.Millisecond) {
 		n, err := h.channels()
 		if err != nil || n == 1 {
 			return absent, err

@@ -57,7 +57,6 @@ type place struct {
 // A ground is a bridge between clients and far ends.
 type ground struct {
 	*process
-	t       *testing.T
 	place   place
 	mark    string
 	far     *output // what the far ends say
