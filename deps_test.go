@@ -39,7 +39,7 @@ wrap:         golang.org/x/sys
 loop:         golang.org/x/sys
 systemd:      golang.org/x/sys
 logs:
-bridge:       deflate extendedconnect frame loop message sniff github.com/gobwas/ws github.com/gobwas/httphead golang.org/x/sys
+bridge:       deflate extendedconnect frame loop message sniff github.com/gobwas/ws golang.org/x/sys
 man:          config
 packaging:
 packaging/archive:

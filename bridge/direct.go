@@ -135,8 +135,9 @@ type headReader struct {
 
 // read returns the request whose head p starts with, and what follows it. It is
 // nil for a head that has not come to its end, and for one that is odd in any
-// way: bytes other than printable ASCII, bare line feeds, not exactly one Host.
-// The HTTP server looks at more than http.ReadRequest does, and knows best.
+// way: bytes other than printable ASCII, bare line feeds, another version of HTTP,
+// names that are none, not exactly one Host. The HTTP server looks at more than
+// http.ReadRequest does, and knows best.
 func (h *heads) read(p []byte) (r *http.Request, rest []byte) {
 	end := bytes.Index(p, []byte("\r\n\r\n")) + 4
 	if end < 4 || !bytes.HasPrefix(p, []byte("GET /")) || !plainHead(p[:end]) {
@@ -159,22 +160,47 @@ func (h *heads) read(p []byte) (r *http.Request, rest []byte) {
 
 // plainHead tells whether a head has nothing in it that needs a strict eye.
 func plainHead(head []byte) bool {
+	first, head, _ := bytes.Cut(head, []byte("\r\n"))
+	if !printable(first) || !bytes.HasSuffix(first, []byte(" HTTP/1.1")) {
+		return false
+	}
 	hosts := 0
-	for len(head) > 0 {
-		line, rest, _ := bytes.Cut(head, []byte("\r\n"))
-		for _, c := range line {
-			if c < ' ' || c > '~' {
-				return false
-			}
+	for len(head) > len("\r\n") {
+		var line []byte
+		line, head, _ = bytes.Cut(head, []byte("\r\n"))
+		name, value, ok := bytes.Cut(line, []byte(":"))
+		if !ok || !plainName(name) || !printable(value) {
+			return false
 		}
-		if name, value, ok := bytes.Cut(line, []byte(":")); ok && bytes.EqualFold(name, []byte("Host")) {
+		if bytes.EqualFold(name, []byte("Host")) {
 			if hosts++; !plainHost(bytes.TrimSpace(value)) {
 				return false
 			}
 		}
-		head = rest
 	}
 	return hosts == 1
+}
+
+// printable tells whether b is nothing but printable ASCII.
+func printable(b []byte) bool {
+	for _, c := range b {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
+}
+
+// plainName tells whether a field's name is of letters, digits, - and _: a space
+// in it, or before its colon, is for the HTTP server to refuse (RFC 9112, 5.1).
+func plainName(name []byte) bool {
+	for _, c := range name {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		if !letter && (c < '0' || c > '9') && c != '-' && c != '_' {
+			return false
+		}
+	}
+	return len(name) > 0
 }
 
 // plainHost tells whether a Host is a name or an address, with a port or not.

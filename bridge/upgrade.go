@@ -10,7 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gobwas/httphead"
 	"github.com/gobwas/ws"
 
 	"github.com/wsbridge/wsbridge/deflate"
@@ -20,16 +19,17 @@ import (
 // isUpgrade tells whether r asks for a WebSocket, rightly or not.
 func isUpgrade(r *http.Request) bool { return headerHas(r.Header, "Upgrade", "websocket") }
 
-// headerHas looks for a token in a list header, over all its lines and in any
-// case (RFC 9110, 5.6.1).
-func headerHas(h http.Header, name, token string) (found bool) {
+// headerHas looks for a whole member of a list header, over all its lines and in
+// any case (RFC 9110, 5.6.1).
+func headerHas(h http.Header, name, member string) bool {
 	for _, line := range h.Values(name) {
-		httphead.ScanTokens([]byte(line), func(t []byte) bool {
-			found = found || strings.EqualFold(string(t), token)
-			return !found
-		})
+		for m := range strings.SplitSeq(line, ",") {
+			if strings.EqualFold(strings.Trim(m, " \t"), member) {
+				return true
+			}
+		}
 	}
-	return found
+	return false
 }
 
 // checkUpgrade holds the client's opening handshake against what HTTP itself

@@ -84,6 +84,10 @@ func TestRefusedUpgrades(t *testing.T) {
 		{"too many lines", request(strings.Split(strings.Repeat("X-A: b|", 120)+"X-A: b", "|")...), 431, "header lines"},
 		{"head too long", request("X-Long: " + strings.Repeat("x", 17<<10)), 431, "Too Large"},
 		{"space before colon", swap("Host: bridge", "Host : bridge"), 400, ""},
+		{"space before another colon", request("X : y"), 400, "header name"},
+		{"HTTP/2.0", swap("HTTP/1.1", "HTTP/2.0"), 505, "protocol version"},
+		{"Upgrade with a version", swap("Upgrade: websocket", "Upgrade: websocket/13"), 404, ""},
+		{"Connection without a comma", swap("Connection: Upgrade", "Connection: keep-alive Upgrade"), 400, "Connection: Upgrade"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			answer, body := r.ask(tc.request)
