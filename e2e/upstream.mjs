@@ -11,6 +11,7 @@ const http = cert ? createSecureServer({ cert: readFileSync(cert), key: readFile
 const server = new WebSocketServer({ server: http, handleProtocols: (offered) => [...offered][0], maxPayload: 64 << 20 });
 
 server.on('connection', (socket, request) => {
+  socket.on('error', () => {}); // the other side has been told
   socket.on('message', (data, binary) => {
     const text = binary ? '' : data.toString();
     if (text === 'who') {
@@ -24,4 +25,5 @@ server.on('connection', (socket, request) => {
     }
   });
 });
+http.on('request', (request, answer) => answer.writeHead(426).end());
 http.listen(0, '127.0.0.1', () => console.log(`port ${http.address().port}`));
