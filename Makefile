@@ -3,10 +3,11 @@ STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # Counted, not timed: Go 1.26 may call the end of the time a failure (go.dev/issue/75804).
 FUZZTIME = 20000x
+FUZZFOR = 60s
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz-smoke e2e e2e-race left-out soak soak-short bench man dist packages
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz fuzz-smoke e2e e2e-race left-out soak soak-short bench man dist packages
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -53,6 +54,9 @@ http3: ## what is only built with -tags http3
 
 fuzz-smoke: ## every fuzz target, a few seconds each
 	ci/fuzz.sh $(FUZZTIME) $(ROOMS)
+
+fuzz: ## every fuzz target for a minute, or FUZZFOR=10m; findings stay in testdata/fuzz
+	ci/fuzz.sh $(FUZZFOR) $(ROOMS)
 
 e2e: ## real programs through the real binary
 	ci/gotest.sh e2e -count=1 -timeout 20m ./e2e
