@@ -94,7 +94,7 @@ func TestReadCompressed(t *testing.T) {
 
 // TestMarkedWithoutNegotiation: who did not negotiate may not compress.
 func TestMarkedWithoutNegotiation(t *testing.T) {
-	if got := hear(t, marked(ws.OpText, true, squeezed("Hello")), 100); !strings.HasPrefix(got, "1002") {
+	if got := hear(t, marked(ws.OpText, true, squeezed("Hello")), 100, 8); !strings.HasPrefix(got, "1002") {
 		t.Errorf("%q", got)
 	}
 }
