@@ -3,6 +3,7 @@
 package e2e
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -72,14 +73,19 @@ func byCoder(t *testing.T) string {
 			return
 		}
 		defer conn.CloseNow()
-		conn.SetReadLimit(1 << 20)
-		for {
-			kind, data, err := conn.Read(r.Context())
-			if err != nil || conn.Write(r.Context(), kind, data) != nil {
-				return
-			}
-		}
+		echoMessages(r.Context(), conn)
 	}))
 	t.Cleanup(server.Close)
 	return server.Listener.Addr().String()
+}
+
+// echoMessages says all messages back until the end.
+func echoMessages(ctx context.Context, conn *websocket.Conn) {
+	conn.SetReadLimit(1 << 20)
+	for {
+		kind, data, err := conn.Read(ctx)
+		if err != nil || conn.Write(ctx, kind, data) != nil {
+			return
+		}
+	}
 }

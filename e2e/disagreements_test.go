@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// disagreements of servers over what clients say. The list is all of it: over
-// everything else they are of one mind, and bridges of the same.
+// disagreements of servers over what clients say, and of clients over servers. The
+// list is all of it: over everything else they are of one mind, as bridges are.
 var disagreements = []disagreement{
 	{"a length in more bits than it needs: autobahn refuses all, Node those of control frames", "5.2 binds who sends it; who can read it loses nothing",
 		lengthy, []string{accepted, closed}},
@@ -19,6 +19,16 @@ var disagreements = []disagreement{
 		every(badCode, badReason), []string{"failed 1002"}},
 	{"a Close whose reason is not UTF-8: coder takes it", "5.5.1: the reason is UTF-8, and 8.1: MUST fail", badReason, []string{"failed 1007"}},
 	{"a Close with 1014: autobahn does not know it", "7.4.2: registered with IANA since", closesWith(1014), []string{closed}},
+}
+
+// onServers are those over what servers say that clients do not.
+var onServers = []disagreement{
+	{"a masked frame: coder takes it", "5.1: MUST fail", strange, []string{"failed 1002"}},
+}
+
+// strange: some frame is masked by the wrong side.
+func strange(s speech) bool {
+	return slices.ContainsFunc(s.frames, func(p piece) bool { return p.stranger })
 }
 
 // lengthy: some length is said in more bits than it needs.

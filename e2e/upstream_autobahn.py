@@ -12,7 +12,7 @@ class Echo(WebSocketServerProtocol):
 async def main():
     factory = WebSocketServerFactory()
     factory.protocol = Echo
-    factory.setProtocolOptions(failByDrop=False)  # but by a Close that says why
+    factory.setProtocolOptions(failByDrop=False, openHandshakeTimeout=0)  # it fails by a Close that says why
     server = await asyncio.get_running_loop().create_server(factory, '127.0.0.1', 0)
     print('port', server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()

@@ -100,19 +100,18 @@ func (s speech) converse(conn net.Conn, in *bufio.Reader, client bool) verdict {
 			return verdict{accepted, h.messages, h.pong}
 		}
 	}
-	if err == nil {
-		conn.(*net.TCPConn).CloseWrite() // some wait for it
+	if err == nil && client { // a server is to leave first (RFC 6455, 7.1.1)
+		conn.(*net.TCPConn).CloseWrite() // for those who wait for it
 		err = h.listen(func() bool { return false })
 	}
 	return s.ended(h, err)
 }
 
-// ended is the verdict of a connection that err ended.
+// ended is the verdict of a connection that err ended; nil: we did.
 func (s speech) ended(h hearing, err error) verdict {
-	why := failing(err)
 	switch {
-	case why != "gone" && why != "reset":
-		return verdict{end: fmt.Sprint(why, ": ", err)}
+	case err != nil && failing(err) != "gone" && failing(err) != "reset":
+		return verdict{end: fmt.Sprint(failing(err), ": ", err)}
 	case h.close == "":
 		return verdict{end: dropped}
 	case s.closedWith(h.close):
