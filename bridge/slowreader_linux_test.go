@@ -45,6 +45,17 @@ func TestHeartbeatOfASlowReader(t *testing.T) {
 	}
 }
 
+// TestHeartbeatOfAStuckReader: a client takes nothing any more, and no ping reaches
+// it. It counts as one that answers none, and its target is let go.
+func TestHeartbeatOfAStuckReader(t *testing.T) {
+	r := startRig(t, func(s *Server) { s.Heartbeat = 300 * time.Millisecond })
+	r.dial()
+	if n, err := io.Copy(r.accept(), zeros{}); err == nil {
+		t.Errorf("the target said %d bytes and was done", n)
+	}
+	r.wantLog("session ended", "code=1011", "by=bridge", `reason="client answered none of two pings"`)
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) {

@@ -62,9 +62,11 @@ func startWatch(s *session, ping func() bool, acked func() int64, after func(tim
 // from one to the next, whatever they are wrapped in.
 const pingsTake = 256
 
-// beat counts only pings the client could have answered: one that still waits
-// behind a frame, or in the system behind megabytes that the client is taking,
-// or whose answer waits behind a slow target, does not count.
+// beat counts only pings the client could have answered: one that waits behind
+// megabytes that the client is taking, here or in the system, or whose answer
+// waits behind a slow target, does not count. One that cannot be sent because the
+// client's system has taken nothing at all since the last does: a client that is
+// gone may never let it through.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -72,12 +74,13 @@ func (w *watch) beat() {
 	if heard != w.heard || taken-w.taken > pingsTake || w.s.writing.Load() {
 		w.heard, w.unheard = heard, 0
 	}
+	stuck := taken > 0 && taken == w.taken && !w.s.writing.Load()
 	w.taken = taken
 	if w.unheard == 2 {
 		w.s.stop(endHeartbeat)
 		return
 	}
-	if w.ping() {
+	if w.ping() || stuck {
 		w.unheard++
 	}
 	w.again(w.heartbeat, w.every)

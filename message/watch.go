@@ -48,9 +48,11 @@ func startWatch(c *Conn) *watch {
 // one to the next, whatever they are wrapped in.
 const pingsTake = 256
 
-// beat counts only pings that the peer could have answered: one that still
-// waits behind a frame, or in the system behind megabytes that the peer is
-// taking, or whose answer nobody reads yet, does not count.
+// beat counts only pings that the peer could have answered: one that waits behind
+// megabytes that the peer is taking, here or in the system, or whose answer nobody
+// reads yet, does not count. One that cannot be sent because the peer's system has
+// taken nothing at all since the last does: a peer that is gone may never let it
+// through.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -61,12 +63,13 @@ func (w *watch) beat() {
 	if heard != w.heard || taken-w.taken > pingsTake || !w.c.reading.Load() {
 		w.heard, w.unheard = heard, 0
 	}
+	stuck := taken > 0 && taken == w.taken && w.c.reading.Load()
 	w.taken = taken
 	if w.unheard == 2 {
 		w.c.GiveUp(ErrUnanswered, time.Now().Add(lastWords))
 		return
 	}
-	if w.c.out.SendPing() {
+	if w.c.out.SendPing() || stuck {
 		w.unheard++
 	}
 	w.again(w.heartbeat, w.c.o.Heartbeat)
