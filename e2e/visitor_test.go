@@ -28,6 +28,11 @@ func enter(address string, secure bool) (*visitor, error) {
 	if err != nil {
 		return nil, err
 	}
+	return enterBy(conn, secure)
+}
+
+// enterBy opens a session on a connection, and closes that if there is none.
+func enterBy(conn net.Conn, secure bool) (*visitor, error) {
 	conn.SetDeadline(time.Now().Add(patience))
 	if secure {
 		conn = tls.Client(conn, &tls.Config{InsecureSkipVerify: true})
@@ -57,6 +62,7 @@ func (v *visitor) shakeHands() error {
 const (
 	binaryFrame = 0x82
 	closeFrame  = 0x88
+	pingFrame   = 0x89
 )
 
 func (v *visitor) send(first byte, payload []byte) error {
