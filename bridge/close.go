@@ -44,6 +44,7 @@ var (
 	endHeartbeat = ending{by: "bridge", code: 1011, reason: "client answered none of two pings", brief: true}
 	endIdle      = ending{by: "bridge", code: 1001, reason: "session idle"}
 	endKilled    = ending{by: "bridge", code: 1001, reason: "ended by the administrator"}
+	endNoFiles   = ending{by: "bridge", code: 1013, reason: "bridge has too many open files"}
 	endForbidden = ending{by: "bridge", code: 1008, reason: "no longer allowed"}
 	endShutdown  = ending{by: "bridge", code: 1001, reason: "bridge shutting down"}
 )
@@ -67,6 +68,8 @@ func dialEnding(err error) ending {
 		return end
 	}
 	switch {
+	case noFiles(err):
+		return endNoFiles
 	case errors.As(err, &dns) && !dns.IsTimeout:
 		return endTargetUnknown
 	case errors.Is(err, syscall.ECONNREFUSED):
@@ -79,6 +82,11 @@ func dialEnding(err error) ending {
 		return endShutdown
 	}
 	return endTargetFailed
+}
+
+// noFiles is when the process, or the system, has no descriptor left.
+func noFiles(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE)
 }
 
 // explained takes the reason of an error that can be told to the client.

@@ -56,6 +56,16 @@ func (f *flow) start(target int, dial time.Duration) {
 	} else {
 		f.begin()
 	}
+	f.ready()
+}
+
+// startWithout is start where there was not even a socket for the target.
+func (f *flow) startWithout(err error) {
+	f.without(err)
+	f.ready()
+}
+
+func (f *flow) ready() {
 	f.settle()
 	f.started = true
 	for _, do := range f.before {

@@ -38,6 +38,11 @@ func (f *flow) dialFailed(err error) {
 		return
 	}
 	f.dialled()
+	f.without(err)
+}
+
+// without goes on with a session that gets no target.
+func (f *flow) without(err error) {
 	go f.s.log.Debug("cannot reach target", "client", f.s.id.addr, "target", f.s.to.String(), "err", err)
 	f.target.Close()
 	f.up.lost = true

@@ -23,6 +23,7 @@ type porch struct {
 	listener loop.Socket
 	guests   map[*guest]struct{}
 	pause    time.Duration // after a failure to accept
+	spare    int           // descriptor that is held for passing guests on; -1: none
 	closed   bool
 }
 
@@ -31,13 +32,16 @@ type guest struct {
 	porch   *porch
 	socket  loop.Socket
 	addr    string
-	crowded bool // there were too many already
+	crowded bool  // there were too many already
+	waits   error // for a descriptor
 	timeout *loop.Timer
 }
 
 const (
 	acceptTurn = 8    // connections accepted before the others have their turn
 	helloSize  = 4096 // of a guest's first bytes that are looked at
+
+	passOnPause = 50 * time.Millisecond // of a guest for whom there is no descriptor
 )
 
 // newPorch is nil where connections cannot be received in a loop. The caller
@@ -47,7 +51,7 @@ func (s *Server) newPorch(l net.Listener) *porch {
 	if !ok || s.Pump != PumpAuto || !s.now().quick() {
 		return nil
 	}
-	p := &porch{server: s, loop: s.loops.pick(), guests: map[*guest]struct{}{}}
+	p := &porch{server: s, loop: s.loops.pick(), guests: map[*guest]struct{}{}, spare: -1}
 	if p.loop == nil {
 		return nil
 	}
@@ -59,6 +63,7 @@ func (s *Server) newPorch(l net.Listener) *porch {
 	unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_KEEPALIVE, 1)
 	opened := p.loop.Do(func() {
 		p.loop.Open(&p.listener, fd, p)
+		p.keepSpare()
 		p.listen()
 	})
 	if !opened { // after Shutdown: Serve says so
@@ -84,7 +89,30 @@ func (p *porch) close() {
 		for g := range p.guests {
 			g.leave()
 		}
+		p.useSpare()
 	})
+}
+
+// keepSpare holds a descriptor again, if there is one. Without it guests could
+// fill the last, and wait for another to be passed on by for ever.
+func (p *porch) keepSpare() {
+	if p.spare >= 0 {
+		return
+	}
+	fd, err := unix.Eventfd(0, unix.EFD_CLOEXEC)
+	if err == nil {
+		p.spare = fd
+	}
+}
+
+// useSpare is whether there is a descriptor more than before.
+func (p *porch) useSpare() bool {
+	if p.spare < 0 {
+		return false
+	}
+	unix.Close(p.spare)
+	p.spare = -1
+	return true
 }
 
 // do has f called where p belongs, and returns after that.
@@ -154,9 +182,13 @@ func (g *guest) move() {
 	g.socket.Close()
 }
 
-// silent closes a guest that said nothing.
+// silent closes a guest that said nothing, or was not heard.
 func (g *guest) silent(err error) {
 	g.leave()
+	if g.waits != nil {
+		go g.porch.server.log().Error("cannot take a connection", "client", g.addr, "err", g.waits)
+		return
+	}
 	go g.porch.server.log().Debug("connection closed before its first byte", "client", g.addr, "err", err)
 }
 
@@ -203,41 +235,65 @@ func (g *guest) enter(session *session, early []byte) {
 	if to, ok := session.to.(starter); ok && session.loopable() {
 		if target, timeout, err := to.Start(); err == nil {
 			f := s.newFlow(session, s.loops.pick())
-			s.startSession(session, func() { f.welcome(g, target, timeout) })
+			s.startSession(session, func() { f.welcome(g, func() { f.start(target, timeout) }) })
+			return
+		} else if noFiles(err) {
+			f := s.newFlow(session, s.loops.pick())
+			s.startSession(session, func() { f.welcome(g, func() { f.startWithout(err) }) })
 			return
 		}
 	}
 	conn, err := g.conn()
-	s.conns.Add(-1)
 	if err != nil {
-		go s.left(session.id, nil, err)
+		g.turnAway(err)
 		session.release()
 		return
 	}
+	s.conns.Add(-1)
 	go s.launch(session, conn)
 }
 
+// turnAway ends g after its 101.
+func (g *guest) turnAway(err error) {
+	if g.here() {
+		g.socket.Write(closeFrame(dialEnding(err)))
+	}
+	g.leave()
+	go g.porch.server.log().Error("cannot take a connection", "client", g.addr, "err", err)
+}
+
 // welcome starts f with a guest's socket, in the guest's loop if that is f's own.
-func (f *flow) welcome(g *guest, target int, dial time.Duration) {
+func (f *flow) welcome(g *guest, start func()) {
 	if f.loop == g.porch.loop {
 		g.socket.Move(&f.client, f)
 		g.leave()
-		f.start(target, dial)
+		start()
 		return
 	}
 	client := g.socket.Release()
 	g.leave()
 	f.loop.Do(func() {
 		f.loop.Open(&f.client, client, f)
-		f.start(target, dial)
+		start()
 	})
 }
 
 // passOn gives g to serveConn or, when it was decided on already, to the HTTP
-// server, which goes on with that.
+// server, which goes on with that. While there is no descriptor to do it by, g
+// waits, as long as a guest may.
 func (g *guest) passOn(d *decision) {
 	s := g.porch.server
 	conn, err := g.conn()
+	if err != nil && g.here() {
+		g.socket.Want(0)
+		g.waits = err
+		g.porch.loop.AfterFunc(passOnPause, func() {
+			if g.here() {
+				g.passOn(d)
+			}
+		})
+		return
+	}
 	if err != nil {
 		s.conns.Add(-1)
 		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
@@ -253,11 +309,27 @@ func (g *guest) passOn(d *decision) {
 	}
 }
 
+// here is whether the porch still has g.
+func (g *guest) here() bool {
+	_, here := g.porch.guests[g]
+	return here
+}
+
 // conn makes g's socket a connection of package net, which is counted as g was.
+// Without a descriptor for that g stays what it is.
 func (g *guest) conn() (net.Conn, error) {
-	file := os.NewFile(uintptr(g.socket.Release()), "")
-	g.move()
+	fd, err := g.socket.Duplicate()
+	if noFiles(err) && g.porch.useSpare() {
+		fd, err = g.socket.Duplicate()
+	}
+	defer g.porch.keepSpare()
+	if err != nil {
+		return nil, fmt.Errorf("socket: %w", err)
+	}
+	file := os.NewFile(uintptr(fd), "")
 	defer file.Close()
+	unix.Close(g.socket.Release()) // which makes room for the next one
+	g.move()
 	conn, err := net.FileConn(file)
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)

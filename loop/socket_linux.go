@@ -114,6 +114,11 @@ func (s *Socket) Release() (fd int) {
 	return fd
 }
 
+// Duplicate is another descriptor of the socket, which is the caller's.
+func (s *Socket) Duplicate() (fd int, err error) {
+	return unix.FcntlInt(uintptr(s.fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
 // Move makes to, which must be new, what s was, with another owner.
 func (s *Socket) Move(to *Socket, owner Owner) {
 	*to = *s
