@@ -146,3 +146,22 @@ type closed struct {
 }
 
 func (c closed) Error() string { return fmt.Sprintf("closed %d %s", c.code, c.reason) }
+
+// chat says something, and wants it back.
+func (v *visitor) chat(said []byte) error {
+	if err := v.say(ws.NewBinaryFrame(said)); err != nil {
+		return err
+	}
+	var heard []byte
+	for len(heard) < len(said) {
+		payload, err := v.data()
+		if err != nil {
+			return fmt.Errorf("%d bytes of %d came back: %w", len(heard), len(said), err)
+		}
+		heard = append(heard, payload...)
+	}
+	if !bytes.Equal(heard, said) {
+		return errOtherBytes
+	}
+	return nil
+}
