@@ -11,6 +11,9 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	if address := os.Getenv(targetRole); address != "" {
+		os.Exit(beTarget(address))
+	}
 	os.Exit(testMain(m))
 }
 
