@@ -30,7 +30,8 @@ type Event struct {
 	// its text is UTF-8.
 	Compressed bool
 	// Payload is unmasked. Data: a part of the input, unmasked in place, may
-	// be empty. Ping and Pong: at most 125 bytes, valid until the next call.
+	// be empty. Ping and Pong: at most 125 bytes, perhaps of the input too, valid
+	// until the next call.
 	Payload []byte
 	Code    ws.StatusCode // Close: 1005 when the frame had none
 	Reason  string        // Close
@@ -49,7 +50,8 @@ var ErrNotUTF8 = &Error{ws.StatusInvalidFramePayloadData, "text is not valid UTF
 
 // Decoder turns one peer's bytes into events. The zero value reads a client's
 // frames, which are masked. It holds less than 256 bytes however long a frame
-// says it is: a payload is handed out as it arrives.
+// says it is, and half of that only for a control frame that comes in pieces: a
+// payload is handed out as it arrives.
 type Decoder struct {
 	// FromServer reads a server's frames, which are not masked.
 	FromServer bool
@@ -57,21 +59,18 @@ type Decoder struct {
 	// (RFC 7692, 6). Without it the bit that says so is a breach.
 	Deflate bool
 
-	head    [ws.MaxHeaderSize]byte // a header cut by the end of the input
-	headLen int
-	inFrame bool // a header was read, its payload not yet to its end
-	left    int64
-	at      int // payload bytes of this frame so far, for the mask
-	hdr     ws.Header
-
+	inFrame    bool // a header was read, its payload not yet to its end
 	fragmented bool // a message is open
 	text       bool // of text
 	compressed bool
-	utf8       UTF8Stream
-
-	control    [ws.MaxControlFramePayloadSize]byte
-	controlLen int
 	closed     bool
+	headLen    uint8
+	head       [ws.MaxHeaderSize]byte // a header cut by the end of the input
+	at         uint8                  // payload bytes of this frame so far, modulo 4, for the mask
+	utf8       UTF8Stream
+	hdr        ws.Header
+	left       int64
+	control    []byte // of a control frame that comes in pieces
 	err        error
 }
 
@@ -101,7 +100,7 @@ func (d *Decoder) Next(p []byte) (Event, int, error) {
 func (d *Decoder) header(p []byte) (n int, err error) {
 	for {
 		need := headerSize(d.head[:d.headLen])
-		if d.headLen == need {
+		if int(d.headLen) == need {
 			d.headLen = 0
 			return n, d.begin()
 		}
@@ -109,7 +108,7 @@ func (d *Decoder) header(p []byte) (n int, err error) {
 		if m == 0 {
 			return n, nil
 		}
-		d.headLen += m
+		d.headLen += uint8(m)
 		n += m
 	}
 }
@@ -160,7 +159,7 @@ func (d *Decoder) begin() error {
 		return &Error{ws.StatusProtocolError, err.Error()}
 	}
 	d.inFrame, d.left, d.at = true, d.hdr.Length, 0
-	d.controlLen = 0
+	d.control = nil
 	if first {
 		d.text, d.compressed = d.hdr.OpCode == ws.OpText, compressed
 	}
@@ -189,9 +188,9 @@ func (d *Decoder) payload(p []byte) (Event, int, error) {
 	}
 	chunk := p[:n:n]
 	if d.hdr.Masked {
-		ws.Cipher(chunk, d.hdr.Mask, d.at)
+		ws.Cipher(chunk, d.hdr.Mask, int(d.at))
 	}
-	d.at = (d.at + n) & 3
+	d.at = (d.at + uint8(n)) & 3
 	d.left -= int64(n)
 	d.inFrame = d.left > 0
 	if d.hdr.OpCode.IsControl() {
@@ -213,13 +212,19 @@ func (d *Decoder) data(chunk []byte) (Event, error) {
 	return Event{Kind: Data, Text: d.text, Last: last, Compressed: d.compressed, Payload: chunk}, nil
 }
 
-// controlFrame gathers a control frame's payload, which may come in pieces.
+// controlFrame gathers a control frame's payload where it comes in pieces.
 func (d *Decoder) controlFrame(chunk []byte) (Event, int, error) {
-	d.controlLen += copy(d.control[d.controlLen:], chunk)
+	payload := chunk
+	if d.inFrame || d.control != nil {
+		if d.control == nil {
+			d.control = make([]byte, 0, d.hdr.Length) // at most 125: begin has looked
+		}
+		d.control = append(d.control, chunk...)
+		payload = d.control
+	}
 	if d.inFrame {
 		return Event{}, len(chunk), nil
 	}
-	payload := d.control[:d.controlLen]
 	switch d.hdr.OpCode {
 	case ws.OpPing:
 		return Event{Kind: Ping, Payload: payload}, len(chunk), nil

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 	"github.com/google/go-cmp/cmp"
@@ -71,6 +72,13 @@ func header(h ws.Header) []byte {
 }
 
 func join(parts ...[]byte) []byte { return bytes.Join(parts, nil) }
+
+// Every connection has a Decoder, for as long as it lives.
+func TestDecoderIsSmall(t *testing.T) {
+	if size := unsafe.Sizeof(Decoder{}); size > 128 {
+		t.Errorf("a Decoder is %d bytes, should be at most 128", size)
+	}
+}
 
 func TestSizesAndCuts(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(1, 2))

@@ -6,7 +6,7 @@ import "unicode/utf8"
 // ready.
 type UTF8Stream struct {
 	tail [utf8.UTFMax]byte // the start of a rune whose end is still to come
-	n    int
+	n    uint8
 }
 
 // Feed reports whether everything so far can still become valid UTF-8.
@@ -26,7 +26,7 @@ func (u *UTF8Stream) Feed(p []byte) bool {
 		return true
 	}
 	cut := len(p) - CutRune(p)
-	u.n = copy(u.tail[:], p[cut:])
+	u.n = uint8(copy(u.tail[:], p[cut:]))
 	return utf8.Valid(p[:cut])
 }
 
