@@ -79,9 +79,8 @@ func (ss *sessions) release(ip string) {
 	}
 }
 
-// enter counts l, whose slot was taken, among the live; leave gives its slot
-// back.
-func (ss *sessions) enter(l live, release func()) (leave func()) {
+// enter counts l, whose slot was taken, among the live, until leave.
+func (ss *sessions) enter(l live) {
 	ss.mu.Lock()
 	ss.last++
 	ss.live[l] = ss.last
@@ -90,14 +89,16 @@ func (ss *sessions) enter(l live, release func()) (leave func()) {
 	if late != nil {
 		late(l)
 	}
-	return func() {
-		ss.mu.Lock()
-		delete(ss.live, l)
-		ss.mu.Unlock()
-		release()
-		if ss.ended != nil {
-			ss.ended()
-		}
+}
+
+// leave gives l's slot back by release.
+func (ss *sessions) leave(l live, release func()) {
+	ss.mu.Lock()
+	delete(ss.live, l)
+	ss.mu.Unlock()
+	release()
+	if ss.ended != nil {
+		ss.ended()
 	}
 }
 

@@ -52,6 +52,27 @@ func BenchmarkConnect(b *testing.B) {
 	}
 }
 
+// BenchmarkHandshake is the bridge's own part of a connect, from the request's
+// head to the session and its answer. Of what it allocates the session stays,
+// and what is remembered of the request.
+func BenchmarkHandshake(b *testing.B) {
+	s := &Server{Rules: Rules{Route: to(dialTo{&net.TCPAddr{}})}}
+	s.once.Do(s.start)
+	defer s.Shutdown(b.Context())
+	head, answer := []byte(request()), make([]byte, 0, 512)
+	b.ReportAllocs()
+	for b.Loop() {
+		r, _ := s.heads.read(head)
+		if r == nil || !plainUpgrade(r) {
+			b.Fatal("not taken for a plain upgrade")
+		}
+		r.RemoteAddr = "192.0.2.1:4711"
+		d, session := s.judge(s.now().identify(r))
+		switching(answer, r.Header.Get(keyHeader), d)
+		session.release()
+	}
+}
+
 // BenchmarkEcho is 16 KiB to the target and back in one session, by either pump.
 func BenchmarkEcho(b *testing.B) {
 	for pump, name := range pumps {

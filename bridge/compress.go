@@ -18,7 +18,7 @@ func (s *Server) mayCompress(d *decision) bool {
 
 // compress takes what the client offers, if it can be taken.
 func (d *decision) compress(h http.Header) {
-	params, ok, err := deflate.Accept(h.Values("Sec-WebSocket-Extensions"))
+	params, ok, err := deflate.Accept(h["Sec-Websocket-Extensions"])
 	switch {
 	case err != nil:
 		d.refusal = badUpgrade(err.Error())

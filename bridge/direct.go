@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"runtime/debug"
+	"slices"
 	"sync"
 
 	"github.com/wsbridge/wsbridge/sniff"
@@ -36,7 +37,7 @@ func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
 		return &decided{conn, d}
 	}
 	s.conns.Add(-1)
-	if _, err := raw.Write(switching(r.Header.Get("Sec-WebSocket-Key"), d)); err != nil {
+	if _, err := raw.Write(switching(nil, r.Header.Get(keyHeader), d)); err != nil {
 		s.left(session.id, raw, err)
 		session.release()
 		return nil
@@ -110,11 +111,11 @@ func decisionOf(r *http.Request) *decision {
 // guid is what makes an accept key of a client's key (RFC 6455, 1.3).
 const guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-// switching is the 101 answer.
-func switching(key string, d *decision) []byte {
-	accept := sha1.Sum([]byte(key + guid))
-	b := make([]byte, 0, 256)
-	b = append(b, "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
+// switching appends the 101 answer.
+func switching(dst []byte, key string, d *decision) []byte {
+	b := append(append(slices.Grow(dst, 256), key...), guid...)
+	accept := sha1.Sum(b[len(dst):])
+	b = append(b[:len(dst)], "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Accept: "...)
 	b = base64.StdEncoding.AppendEncode(b, accept[:])
 	if d.subprotocol != "" {
 		b = append(append(b, "\r\nSec-WebSocket-Protocol: "...), d.subprotocol...)

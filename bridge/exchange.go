@@ -16,13 +16,13 @@ import (
 // exchange is a message session: one client at a Service, from the 101 to the
 // log line.
 type exchange struct {
-	server *Server
-	id     clientID
-	start  time.Time
-	visit  Visit
-	client net.Conn // under conn
-	conn   *message.Conn
-	leave  func()
+	server  *Server
+	id      clientID
+	start   time.Time
+	visit   Visit
+	client  net.Conn // under conn
+	conn    *message.Conn
+	release func()
 
 	mu  sync.Mutex
 	end *ending // the first one; nil while the session lives
@@ -50,7 +50,8 @@ func (s *Server) visit(w http.ResponseWriter, r *http.Request, d *decision, rele
 	options := s.carried(visit.Options(), conn, early)
 	options.Deflate = s.codec(d)
 	x.conn = message.New(conn, options)
-	x.leave = s.sessions.enter(x, release)
+	x.release = release
+	s.sessions.enter(x)
 	go x.run()
 }
 
@@ -67,7 +68,7 @@ func (s *Server) carried(o message.Options, conn net.Conn, early []byte) message
 }
 
 func (x *exchange) run() {
-	defer x.leave()
+	defer x.server.sessions.leave(x, x.release)
 	x.conclude(x.visit.Serve(x.conn))
 }
 
@@ -162,8 +163,9 @@ func (s *Server) relay(w http.ResponseWriter, r *http.Request, route Route, rele
 	ctx, cancel := context.WithCancelCause(r.Context())
 	defer cancel(nil)
 	id, start := s.clientID(r, route.User, ""), time.Now()
-	about := id.info(route.Relay.String(), start)
-	defer s.sessions.enter(&relayed{cancel, id, about}, release)()
+	l := &relayed{cancel, id, id.info(route.Relay.String(), start)}
+	s.sessions.enter(l)
+	defer s.sessions.leave(l, release)
 	how := route.Relay.Relay(w, r.WithContext(ctx))
 	s.logEnd(id, route.Relay.String(), start, how, ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 }

@@ -48,24 +48,19 @@ func (s *Server) newFlow(session *session, l *worker) *flow {
 
 // start takes the target's socket over, which is connecting if dial is more
 // than 0: that is how long it may. It is the first thing the loop does with f,
-// whose client it has.
-func (f *flow) start(target int, dial time.Duration) {
-	f.loop.Open(&f.target, target, f)
-	if dial > 0 {
+// whose client it has. With err there is not even a socket.
+func (f *flow) start(target int, dial time.Duration, err error) {
+	if err == nil {
+		f.loop.Open(&f.target, target, f)
+	}
+	switch {
+	case err != nil:
+		f.without(err)
+	case dial > 0:
 		f.connect(dial)
-	} else {
+	default:
 		f.begin()
 	}
-	f.ready()
-}
-
-// startWithout is start where there was not even a socket for the target.
-func (f *flow) startWithout(err error) {
-	f.without(err)
-	f.ready()
-}
-
-func (f *flow) ready() {
 	f.settle()
 	f.started = true
 	for _, do := range f.before {
@@ -76,11 +71,15 @@ func (f *flow) ready() {
 
 // begin is when there is a target.
 func (f *flow) begin() {
-	f.s.watch = startWatch(f.s, f.ping, f.client.Acked, func(d time.Duration, beat func()) alarm { return f.loop.AfterFunc(d, beat) })
+	f.s.watch = startWatch(f.s, f)
 	early := f.s.early
 	f.s.early = nil
 	f.takeFrames(nil, early)
 }
+
+// acked and afterFunc are for the session's watch, as ping is.
+func (f *flow) acked() int64                                 { return f.client.Acked() }
+func (f *flow) afterFunc(d time.Duration, beat func()) alarm { return f.loop.AfterFunc(d, beat) }
 
 // Ready is for the loop.
 func (f *flow) Ready(s *loop.Socket, can loop.Events) {

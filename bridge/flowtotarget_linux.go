@@ -12,7 +12,7 @@ type upstream struct {
 	// client is not read before it is gone.
 	left []byte
 	buf  *buffer
-	then unframed // how the client ended, once left is gone
+	then parting // how the client ended, once left is gone
 }
 
 func (u *upstream) waiting() bool { return len(u.left) > 0 }
@@ -22,7 +22,7 @@ func (u *upstream) drop(s *session) {
 	if u.buf != nil {
 		s.server.buffers.put(u.buf)
 	}
-	u.left, u.buf, u.then = nil, nil, unframed{}
+	u.left, u.buf, u.then = nil, nil, parting{}
 	s.writing.Store(false)
 }
 
@@ -66,7 +66,7 @@ func (f *flow) takeFrames(b *buffer, p []byte) {
 		}
 		b = out.lent
 	}
-	f.up.left, f.up.buf, f.up.then = out.payload, b, out
+	f.up.left, f.up.buf, f.up.then = out.payload, b, out.parting
 	f.pushUp()
 }
 

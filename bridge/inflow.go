@@ -34,12 +34,12 @@ func (in *inflow) end(err error) {
 	var breach *frame.Error
 	switch {
 	case errors.As(err, &closed):
-		out := unframed{closed: true, code: closed.Code}
+		out := unframed{parting: parting{closed: true, code: closed.Code}}
 		in.decode(&out)
 		in.r.deliver(out)
-		in.r.conclude(out)
+		in.r.conclude(out.parting)
 	case errors.As(err, &breach):
-		in.r.conclude(unframed{err: err})
+		in.r.conclude(parting{err: err})
 	default:
 		in.r.s.ended(clientEnding(err))
 	}

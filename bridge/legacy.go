@@ -172,7 +172,7 @@ func (e era) switching(r *http.Request, subprotocol string) []byte {
 	status, prefix := "WebSocket Protocol Handshake", "Sec-"
 	switch e {
 	case hybi8, hybi7:
-		return switching(r.Header.Get("Sec-WebSocket-Key"), &decision{subprotocol: subprotocol})
+		return switching(nil, r.Header.Get(keyHeader), &decision{subprotocol: subprotocol})
 	case hixie75:
 		status, prefix = "Web Socket Protocol Handshake", ""
 	}

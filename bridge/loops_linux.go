@@ -117,7 +117,7 @@ func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
 	s.client, s.target, s.from, s.out = nil, nil, nil, nil
 	l.Do(func() {
 		l.Open(&f.client, client, f)
-		f.start(target, dial)
+		f.start(target, dial, nil)
 	})
 	s.mu.Unlock()
 	for _, c := range conns {

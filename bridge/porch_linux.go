@@ -217,9 +217,8 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		return
 	}
 	early := bytes.Clone(rest)
-	answer := switching(r.Header.Get("Sec-WebSocket-Key"), d)
 	g.socket.Read(b[:n]) // the same bytes, now for good
-	if _, err := g.socket.Write(answer); err != nil {
+	if _, err := g.socket.Write(switching(b[:0], r.Header.Get(keyHeader), d)); err != nil {
 		g.leave()
 		go s.left(session.id, nil, err)
 		session.release()
@@ -233,13 +232,11 @@ func (g *guest) enter(session *session, early []byte) {
 	s := g.porch.server
 	s.prepare(session, early)
 	if to, ok := session.to.(starter); ok && session.loopable() {
-		if target, timeout, err := to.Start(); err == nil {
+		target, timeout, err := to.Start()
+		if err == nil || noFiles(err) {
 			f := s.newFlow(session, s.loops.pick())
-			s.startSession(session, func() { f.welcome(g, func() { f.start(target, timeout) }) })
-			return
-		} else if noFiles(err) {
-			f := s.newFlow(session, s.loops.pick())
-			s.startSession(session, func() { f.welcome(g, func() { f.startWithout(err) }) })
+			s.sessions.enter(session)
+			f.welcome(g, target, timeout, err)
 			return
 		}
 	}
@@ -263,18 +260,19 @@ func (g *guest) turnAway(err error) {
 }
 
 // welcome starts f with a guest's socket, in the guest's loop if that is f's own.
-func (f *flow) welcome(g *guest, start func()) {
+// What it is given is start's.
+func (f *flow) welcome(g *guest, target int, dial time.Duration, err error) {
 	if f.loop == g.porch.loop {
 		g.socket.Move(&f.client, f)
 		g.leave()
-		start()
+		f.start(target, dial, err)
 		return
 	}
 	client := g.socket.Release()
 	g.leave()
 	f.loop.Do(func() {
 		f.loop.Open(&f.client, client, f)
-		start()
+		f.start(target, dial, err)
 	})
 }
 

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 	"time"
+	"unsafe"
 
 	"github.com/gobwas/ws"
 	"golang.org/x/sys/unix"
@@ -338,5 +339,14 @@ func TestServeAfterShutdown(t *testing.T) {
 		if err := s.Serve(listenTCP(t)); err != ErrServerClosed {
 			t.Error(err)
 		}
+	}
+}
+
+// An idle session in a loop is its two structs, and little besides: no buffer,
+// no goroutine, no timer.
+func TestIdleSessionIsSmall(t *testing.T) {
+	const most = 800
+	if size := unsafe.Sizeof(session{}) + unsafe.Sizeof(flow{}); size > most {
+		t.Errorf("a session is %d bytes and more, should be at most %d", size, most)
 	}
 }

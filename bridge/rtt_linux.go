@@ -66,7 +66,7 @@ func beneath(c net.Conn) net.Conn {
 func (f *flow) askRTT() {
 	f.loop.Do(func() {
 		if !f.over {
-			f.s.rtt.Store(int64(f.client.RTT()))
+			f.s.rtt.Store(uint32(f.client.RTT().Microseconds()))
 		}
 	})
 }

@@ -22,7 +22,6 @@ const briefTimeout = 2 * time.Second
 // direction.
 type session struct {
 	server *Server
-	log    *slog.Logger
 	id     clientID
 	start  time.Time
 
@@ -30,17 +29,18 @@ type session struct {
 	from    source   // reads client; made before anybody else uses client
 	target  net.Conn // nil until dialled
 	to      Target
-	mode    mode
 	out     *message.Writer
 	deflate *deflate.Codec // nil: nothing is compressed
 	early   []byte         // client bytes that came with the handshake
 	release func()         // gives the slot back
 
 	watch      *watch
-	directions atomic.Int32 // still carried
+	directions atomic.Int32  // still carried
+	writing    atomic.Bool   // the client is not read: the target is written to
+	rtt        atomic.Uint32 // the client's in microseconds, as a carrier saw it last
+	mode       mode
 
 	heard    atomic.Int64 // bytes read from the client, frames and all
-	writing  atomic.Bool  // the client is not read: the target is written to
 	toTarget atomic.Int64 // payload bytes written to the target
 	toClient atomic.Int64 // payload bytes written to the client
 	dialTime time.Duration
@@ -49,8 +49,7 @@ type session struct {
 	end    *ending            // the first one; nil while the session lives
 	cancel context.CancelFunc // of the dial
 
-	rtt     atomic.Int64 // the client's, as a carrier saw it last
-	carrier carrier      // nil: goroutines carry the session
+	carrier carrier // nil: goroutines carry the session
 }
 
 // carrier is what carries a session instead of goroutines: the session's
@@ -76,7 +75,7 @@ func (s *session) open() {
 		return
 	}
 	if err := s.dial(); err != nil {
-		s.log.Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
+		s.server.log().Debug("cannot reach target", "client", s.id.addr, "target", s.to.String(), "err", err)
 		s.ended(dialEnding(err))
 		go s.part()
 		return
@@ -84,7 +83,7 @@ func (s *session) open() {
 	if s.server.loops.carry(s) {
 		return
 	}
-	s.watch = startWatch(s, s.out.SendPing, func() int64 { return ackedBy(s.client) }, afterFunc)
+	s.watch = startWatch(s, pumped{s})
 	s.directions.Store(2)
 	go s.carryToTarget()
 	go s.carryToClient()
@@ -236,7 +235,7 @@ func (s *session) finish() {
 // over is the last of a session: both sides are closed.
 func (s *session) over() {
 	s.logEnd()
-	s.release()
+	s.server.sessions.leave(s, s.release)
 }
 
 func (s *session) logEnd() {
@@ -262,7 +261,7 @@ func (s *session) roundTrip() time.Duration {
 	switch {
 	case carrier != nil:
 		carrier.askRTT()
-		return time.Duration(s.rtt.Load())
+		return time.Duration(s.rtt.Load()) * time.Microsecond
 	case client != nil:
 		return rttOf(client)
 	}

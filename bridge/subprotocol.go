@@ -40,7 +40,7 @@ func (e era) carries(allowed []string) []string {
 // offeredSubprotocols joins the header's lines and trims every name. Names are
 // not held to the token grammar: synapse(contentType='text/xml') is in use.
 func offeredSubprotocols(h http.Header) (names []string) {
-	for _, line := range h.Values("Sec-WebSocket-Protocol") {
+	for _, line := range h["Sec-Websocket-Protocol"] {
 		for name := range strings.SplitSeq(line, ",") {
 			if name = strings.TrimSpace(name); name != "" {
 				names = append(names, name)

@@ -64,7 +64,7 @@ func (r *receiver) lost(err error) {
 
 func (r *receiver) carry(out unframed) bool {
 	r.deliver(out)
-	return r.conclude(out)
+	return r.conclude(out.parting)
 }
 
 // deliver gives the target what out holds.
@@ -76,13 +76,13 @@ func (r *receiver) deliver(out unframed) {
 }
 
 // conclude does what the client's end calls for, and is false if there is one.
-func (r *receiver) conclude(out unframed) bool {
+func (r *receiver) conclude(how parting) bool {
 	switch {
-	case out.err != nil:
-		r.refuse(out.err)
-	case out.closed:
+	case how.err != nil:
+		r.refuse(how.err)
+	case how.closed:
 		why := endClientClosed
-		why.code = out.code
+		why.code = how.code
 		r.s.ended(why)
 	default:
 		return true

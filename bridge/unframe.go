@@ -18,10 +18,14 @@ type unframer struct {
 type unframed struct {
 	payload []byte  // for the target: a part of the piece, or of lent
 	lent    *buffer // to be given back once payload is written; may be nil
+	parting
+}
 
+// parting is how a client ends, if it does, after its payload.
+type parting struct {
 	closed bool          // a Close frame came, and nothing after it counts
 	code   ws.StatusCode // its code
-	err    error         // a breach of the protocol, after payload
+	err    error         // a breach of the protocol
 }
 
 func newUnframer(m mode, pool *buffers) unframer {

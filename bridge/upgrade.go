@@ -19,10 +19,10 @@ import (
 // isUpgrade tells whether r asks for a WebSocket, rightly or not.
 func isUpgrade(r *http.Request) bool { return headerHas(r.Header, "Upgrade", "websocket") }
 
-// headerHas looks for a whole member of a list header, over all its lines and in
-// any case (RFC 9110, 5.6.1).
+// headerHas looks for a whole member of a list header, whose name is as
+// http.Header has it, over all its lines and in any case (RFC 9110, 5.6.1).
 func headerHas(h http.Header, name, member string) bool {
-	for _, line := range h.Values(name) {
+	for _, line := range h[name] {
 		for m := range strings.SplitSeq(line, ",") {
 			if strings.EqualFold(strings.Trim(m, " \t"), member) {
 				return true
@@ -51,7 +51,7 @@ func checkUpgrade(r *http.Request) *Refusal {
 // checkVersion holds the handshake against RFC 6455, 4.2.1. Spoken are the
 // versions to tell of.
 func checkVersion(r *http.Request, spoken string) *Refusal {
-	keys, versions := r.Header.Values("Sec-WebSocket-Key"), r.Header.Values("Sec-WebSocket-Version")
+	keys, versions := r.Header[keyHeader], r.Header["Sec-Websocket-Version"]
 	switch {
 	case len(versions) == 0:
 		return badUpgrade("header 'Sec-WebSocket-Version: 13' is missing")
@@ -71,9 +71,17 @@ func badUpgrade(reason string) *Refusal {
 	return &Refusal{Status: http.StatusBadRequest, Reason: reason}
 }
 
+// keyHeader is as http.Header has it, which is looked up without writing it anew.
+const keyHeader = "Sec-Websocket-Key"
+
 func validKey(key string) bool {
-	nonce, err := base64.StdEncoding.DecodeString(key)
-	return err == nil && len(nonce) == 16
+	const size = 16
+	var nonce [size + 2]byte // which is what 24 characters may stand for
+	if len(key) != base64.StdEncoding.EncodedLen(size) {
+		return false
+	}
+	n, err := base64.StdEncoding.Decode(nonce[:], []byte(key))
+	return err == nil && n == size
 }
 
 // upgrade answers the opening handshake and starts the session.
@@ -233,7 +241,7 @@ func (s *Server) left(id clientID, conn net.Conn, err error) {
 func (s *Server) prepare(session *session, early []byte) {
 	s.greeted("upgrade", session.start)
 	session.early = early
-	session.log, session.start = s.log(), time.Now()
+	session.start = time.Now()
 }
 
 // launch starts a prepared session on the client's connection.
@@ -241,13 +249,8 @@ func (s *Server) launch(session *session, conn net.Conn) {
 	session.client = s.tap(conn, clientGlyphs)
 	session.from = newSource(session.client, &s.buffers)
 	session.out = message.NewWriter(session.client)
-	s.startSession(session, session.open)
-}
-
-// startSession counts a prepared session among the live, and opens it by open.
-func (s *Server) startSession(session *session, open func()) {
-	session.release = s.sessions.enter(session, session.release)
-	open()
+	s.sessions.enter(session)
+	session.open()
 }
 
 func (s *Server) modeFor(d *decision) mode {

@@ -9,13 +9,12 @@ import (
 // session whose client answers no ping or that carries nothing at all.
 type watch struct {
 	s            *session
+	by           watched
 	every, limit time.Duration // Heartbeat, SessionIdle
 
 	mu        sync.Mutex // guards all below
 	over      bool
-	ping      func() bool  // false: the ping before it still waits
-	acked     func() int64 // bytes that the client's system took; 0: not known
-	taken     int64        // of them, at the last ping
+	taken     int64 // bytes that the client's system took, at the last ping
 	heartbeat alarm
 	heard     int64 // at the last ping
 	unheard   int   // pings in a row without a byte from the client
@@ -34,10 +33,22 @@ type alarm interface {
 	Stop() bool
 }
 
-func afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
+// watched is a session to its watch, by whom it is carried.
+type watched interface {
+	ping() bool   // false: the ping before it still waits
+	acked() int64 // bytes that the client's system took; 0: not known
+	afterFunc(time.Duration, func()) alarm
+}
+
+// pumped is a session that goroutines carry.
+type pumped struct{ s *session }
+
+func (p pumped) ping() bool                              { return p.s.out.SendPing() }
+func (p pumped) acked() int64                            { return ackedBy(p.s.client) }
+func (pumped) afterFunc(d time.Duration, f func()) alarm { return time.AfterFunc(d, f) }
 
 // startWatch is nil, which can be stopped too, when there is nothing to watch.
-func startWatch(s *session, ping func() bool, acked func() int64, after func(time.Duration, func()) alarm) *watch {
+func startWatch(s *session, by watched) *watch {
 	rules := s.server.now()
 	every := rules.Heartbeat
 	if s.mode.hixie() {
@@ -46,14 +57,14 @@ func startWatch(s *session, ping func() bool, acked func() int64, after func(tim
 	if every == 0 && rules.SessionIdle == 0 {
 		return nil
 	}
-	w := &watch{s: s, ping: ping, acked: acked, every: every, limit: rules.SessionIdle}
+	w := &watch{s: s, by: by, every: every, limit: rules.SessionIdle}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.every > 0 {
-		w.heartbeat = after(w.every, w.beat)
+		w.heartbeat = by.afterFunc(w.every, w.beat)
 	}
 	if w.limit > 0 {
-		w.idle = after(w.limit/idleLooks, w.look)
+		w.idle = by.afterFunc(w.limit/idleLooks, w.look)
 	}
 	return w
 }
@@ -70,7 +81,7 @@ const pingsTake = 256
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	heard, taken := w.s.heard.Load(), w.acked()
+	heard, taken := w.s.heard.Load(), w.by.acked()
 	if heard != w.heard || taken-w.taken > pingsTake || w.s.writing.Load() {
 		w.heard, w.unheard = heard, 0
 	}
@@ -80,7 +91,7 @@ func (w *watch) beat() {
 		w.s.stop(endHeartbeat)
 		return
 	}
-	if w.ping() || stuck {
+	if w.by.ping() || stuck {
 		w.unheard++
 	}
 	w.again(w.heartbeat, w.every)
