@@ -180,7 +180,11 @@ func (o *outbox) next(b *batch) bool {
 		b.add(p, o.hub)
 	}
 	clear(o.waiting[:b.messages])
-	o.waiting = o.waiting[b.messages:]
+	if b.messages < len(o.waiting) {
+		o.waiting = o.waiting[b.messages:]
+	} else {
+		o.waiting = o.waiting[:0] // from where it begins: the next has room there
+	}
 	return true
 }
 

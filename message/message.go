@@ -223,9 +223,12 @@ func (c *Conn) fill() (err error) {
 // because is err, or the reason the connection was given up if that is behind
 // it; nil stays nil.
 func (c *Conn) because(err error) error {
+	if err == nil {
+		return nil
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if err != nil && c.cause != nil {
+	if c.cause != nil {
 		return c.cause
 	}
 	return err

@@ -314,6 +314,24 @@ func TestWithoutWaiting(t *testing.T) {
 	}
 }
 
+// TestNothingIsTriedPastTheEnd: the time given when the connection was given up
+// holds for frames that would not wait, too.
+func TestNothingIsTriedPastTheEnd(t *testing.T) {
+	near, _ := pair(t, message.Options{}, message.Options{FromServer: true})
+	frames := message.Frame(nil, message.Message{Data: []byte("x")})
+	if progress, err := near.TryFrames(frames, 1, 1); progress == message.Begun || err != nil {
+		t.Fatal(progress, err)
+	}
+	why := errors.New("slow consumer")
+	near.GiveUp(why, time.Unix(1, 0))
+	if progress, err := near.TryFrames(frames, 1, 1); progress != message.Unsent || err != nil {
+		t.Errorf("%v, %v", progress, err)
+	}
+	if err := near.WriteFrames(frames, 1, 1); err != why {
+		t.Errorf("write past the time given: %v", err)
+	}
+}
+
 func wantClosed(t *testing.T, c *message.Conn, code ws.StatusCode, reason string) {
 	t.Helper()
 	_, err := c.Read()

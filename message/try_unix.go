@@ -5,17 +5,15 @@ package message
 import (
 	"net"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
 
-// trier writes to a plain socket without waiting for it.
+// trier writes to a plain socket without waiting for it, whatever its deadline.
 type trier struct {
 	conn    syscall.RawConn // nil: no plain socket
 	p       []byte
 	n       int
 	err     error
-	attempt func(fd uintptr) bool // bound once: a method value allocates
+	attempt func(fd uintptr) // bound once: a method value allocates
 }
 
 func newTrier(c net.Conn) *trier {
@@ -30,32 +28,33 @@ func newTrier(c net.Conn) *trier {
 	return t
 }
 
-// write sends the beginning of p, perhaps nothing.
+// write sends the beginning of p, perhaps nothing. It is by Control, which only
+// keeps the socket open: RawConn.Write gets ready to wait each time.
 func (t *trier) write(p []byte) (int, error) {
 	if t.conn == nil {
 		return 0, nil
 	}
 	t.p, t.n, t.err = p, 0, nil
-	err := t.conn.Write(t.attempt)
+	err := t.conn.Control(t.attempt)
 	if t.p = nil; err == nil {
 		err = t.err
 	}
 	return t.n, err
 }
 
-func (t *trier) once(fd uintptr) bool {
+func (t *trier) once(fd uintptr) {
 	for {
-		n, err := unix.Write(int(fd), t.p)
-		switch err {
-		case nil:
+		n, errno := send(fd, t.p)
+		switch errno {
+		case 0:
 			t.n = n
-			return true
-		case unix.EINTR:
+			return
+		case syscall.EINTR:
 			continue
-		case unix.EAGAIN:
-			return true
+		case syscall.EAGAIN:
+			return
 		}
-		t.err = err
-		return true
+		t.err = errno
+		return
 	}
 }

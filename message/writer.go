@@ -96,8 +96,9 @@ func (w *Writer) tryLocked(frames []byte) (Progress, error) {
 		return Unsent, ErrClosed
 	case len(w.owed) > 0 || w.pong.Load() != nil || w.ping.Load():
 		return Unsent, nil
+	case w.last.Load(): // a deadline is for who waits to see to
+		return Unsent, nil
 	}
-	w.renew()
 	n, err := w.try.write(frames)
 	switch {
 	case err != nil || n == 0:
