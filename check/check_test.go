@@ -113,7 +113,7 @@ func TestFailures(t *testing.T) {
 		{"plain on wss", start(t, func(c net.Conn) { c.Read(make([]byte, 1)); io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }), "wss://127.0.0.1:PORT/", Check{}, "probe", 5, "the server speaks plain ws on this port: try ws://"},
 		{"plain on wss, patient", start(t, manners{}.serve), "wss://127.0.0.1:PORT/", Check{Timeout: time.Second}, "probe", 5, "the server speaks plain ws on this port: try ws://"},
 		{"ssh on wss", start(t, func(c net.Conn) { io.WriteString(c, "SSH-2.0-x\r\n"); io.Copy(io.Discard, c) }), "wss://127.0.0.1:PORT/", Check{}, "probe", 5, `neither TLS nor HTTP: it says "SSH-2"`},
-		{"silent on wss", start(t, silent), "wss://127.0.0.1:PORT/", Check{Timeout: 300 * time.Millisecond}, "tls", 5, "does not answer the TLS handshake"},
+		{"silent on wss", start(t, silent), "wss://127.0.0.1:PORT/", Check{Timeout: 3 * time.Second}, "tls", 5, "does not answer the TLS handshake"},
 		{"TLS on ws", startTLS(t, issue(t, "x", nil, nil).serving(), manners{}.serve), ws, Check{}, "probe", 5, "the server speaks TLS on this port: try wss://"},
 		{"403", start(t, manners{answer: "HTTP/1.1 403 Forbidden\r\nContent-Length: 10\r\n\r\nno\x1b[2J\nyou"}.serve), ws, Check{}, "upgrade", 7, "403 Forbidden: it may want an Origin (-o), a token (-H, or in the URL), or another address; it says: no.[2J you"},
 		{"moved", start(t, manners{answer: "HTTP/1.1 301 Moved\r\nLocation: wss://new.example/\r\n\r\n"}.serve), ws, Check{}, "upgrade", 7, "ask for wss://new.example/"},
@@ -123,13 +123,13 @@ func TestFailures(t *testing.T) {
 		{"unasked extension", start(t, manners{headers: "Sec-WebSocket-Extensions: x-mux\r\n"}.serve), ws, Check{}, "upgrade", 7, `it chose extension "x-mux", which was not offered`},
 		{"unasked subprotocol", start(t, manners{headers: "Sec-WebSocket-Protocol: chat\r\n"}.serve), ws, Check{}, "upgrade", 7, `it chose subprotocol "chat"`},
 		{"ssh", start(t, func(c net.Conn) { io.WriteString(c, "SSH-2.0-x\r\n"); io.Copy(io.Discard, c) }), ws, Check{}, "upgrade", 7, `it answers "SSH-2.0-x`},
-		{"silent", start(t, silent), ws, Check{Timeout: 300 * time.Millisecond}, "upgrade", 7, "does not answer"},
+		{"silent", start(t, silent), ws, Check{Timeout: 3 * time.Second}, "upgrade", 7, "does not answer"},
 		{"no pong", start(t, manners{pong: nothing}.serve), ws, Check{Timeout: time.Second}, "ping", 8, "no answer to a ping"},
 		{"masked frames", start(t, manners{greeting: []byte("\x81\x81\x00\x00\x00\x00x")}.serve), ws, Check{}, "ping", 8, "breaks the protocol"},
 		{"leaves", start(t, manners{pong: func(c net.Conn, _ Frame) { c.Close() }}.serve), ws, Check{}, "ping", 8, "left without a Close frame"},
 		{"closes", start(t, manners{greeting: []byte("\x88\x06\x03\xf3busy")}.serve), ws, Check{}, "ping", 8, "the server closed with 1011: busy"},
 		{"no Close", start(t, manners{closing: func(c net.Conn, _ Frame) { c.Close() }}.serve), ws, Check{}, "close", 8, "without a Close frame"},
-		{"never closes", start(t, manners{closing: func(c net.Conn, _ Frame) { io.Copy(io.Discard, c) }}.serve), ws, Check{Timeout: 2 * time.Second}, "close", 8, "no answer to a Close frame"},
+		{"never closes", start(t, manners{closing: func(c net.Conn, _ Frame) { io.Copy(io.Discard, c) }}.serve), ws, Check{Timeout: 5 * time.Second}, "close", 8, "no answer to a Close frame"},
 		{"no deflate", start(t, manners{data: func(c net.Conn, _ Frame) { c.Close() }}.serve), ws, Check{Send: "x"}, "deflate", 8, "with compression offered, as browsers do: the "},
 		{"wants binary", start(t, manners{data: onlyBinary}.serve), ws, Check{Send: "x", Expect: regexp.MustCompile("x")}, "deflate", 8, "the server closed with 1003: binary, please"},
 		{"says nothing", start(t, manners{data: nothing}.serve), ws, Check{Timeout: time.Second, Expect: regexp.MustCompile("hello")}, "app", 9, "nothing the server said matches hello"},
@@ -198,7 +198,7 @@ func TestWarnings(t *testing.T) {
 		{"does not hang up", start(t, manners{closing: func(c net.Conn, f Frame) {
 			ws.WriteFrame(c, ws.NewCloseFrame(f.Payload))
 			io.Copy(io.Discard, c)
-		}}.serve), plain, Check{Timeout: 2 * time.Second}, "close", "does not close the connection"},
+		}}.serve), plain, Check{Timeout: 5 * time.Second}, "close", "does not close the connection"},
 		{"one name only", startTLS(t, &tls.Config{GetCertificate: byName(good, stranger)}, manners{}.serve), secure, Check{}, "sni", `the certificate is that of "CN=stranger"`},
 		{"needs a name", startTLS(t, &tls.Config{GetCertificate: byName(good, nil)}, manners{}.serve), secure, Check{}, "sni", "without a server name (SNI), the handshake fails"},
 		{"old TLS", startTLS(t, old, manners{}.serve), secure, Check{TLSRange: true}, "tls-range", "TLS 1.0 is out of use since RFC 8996: turn it off; TLS 1.1 is"},

@@ -125,9 +125,9 @@ func TestFMEFailures(t *testing.T) {
 	}{
 		{"echo", manners{}.serve, Check{FME: "s"}, "this is an echo server, not an FME hub"},
 		{"echo admin", manners{}.serve, Check{FMEAdmin: true}, "this is an echo server, not an FME hub"},
-		{"deaf", (&hub{members: map[net.Conn][]string{}, deaf: true}).serve, Check{FME: "s", Timeout: 2 * time.Second}, "it did not arrive"},
+		{"deaf", (&hub{members: map[net.Conn][]string{}, deaf: true}).serve, Check{FME: "s", Timeout: 5 * time.Second}, "it did not arrive"},
 		{"forbidden", (&hub{members: map[net.Conn][]string{}, refuses: `{"ws_op":"error","ws_code":"forbidden","ws_msg":"not you"}`}).serve, Check{FME: "s"}, "forbidden: not you"},
-		{"silent", manners{data: nothing}.serve, Check{FMEAdmin: true, Timeout: 2 * time.Second}, "no answer: this is no FME hub"},
+		{"silent", manners{data: nothing}.serve, Check{FMEAdmin: true, Timeout: 5 * time.Second}, "no answer: this is no FME hub"},
 		{"numbers", (&hub{members: map[net.Conn][]string{}, numbers: `{"numchannels":2,"streams":[]}`}).serve, Check{FMEAdmin: true}, "getnumchannels(): the answer is not of this shape"},
 		{"info", (&hub{members: map[net.Conn][]string{}, numbers: twoChannels, info: twoChannels}).serve, Check{FMEAdmin: true}, "getchannelinfo(): the answer has no channels"},
 	}
