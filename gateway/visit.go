@@ -124,10 +124,11 @@ func (v *Visit) releaseClient(end ending) {
 }
 
 // releaseTarget says Close to the target for a client that ended, and gives it
-// time to say its last.
+// time to say its last. A target that takes no more may have said much that its
+// client, a slow one, has yet to read.
 func (v *Visit) releaseTarget(end ending) {
 	patience := briefTimeout
-	if end.Reason == "client closed" {
+	if end.weak && end.By == "target" || end.Reason == "client closed" {
 		patience = v.route.endTimeout()
 	}
 	v.target.Expect(time.Now().Add(patience))
