@@ -15,7 +15,7 @@ async def echo(socket, path=None):
 
 
 async def main():
-    async with websockets.serve(echo, '127.0.0.1', 0, max_size=64 << 20, open_timeout=None, ping_interval=None) as server:
+    async with websockets.serve(echo, '127.0.0.1', 0, max_size=64 << 20, ping_interval=None) as server:
         print('port', server.sockets[0].getsockname()[1], flush=True)
         await asyncio.Future()
 
