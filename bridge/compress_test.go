@@ -3,11 +3,13 @@
 package bridge
 
 import (
+	"bufio"
 	"bytes"
 	"compress/flate"
 	"crypto/tls"
 	"io"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strings"
 	"sync"
@@ -18,6 +20,7 @@ import (
 
 	"github.com/wsbridge/wsbridge/deflate"
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/message"
 )
 
 const offer = "Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"
@@ -302,6 +305,40 @@ func TestCompressedText(t *testing.T) {
 	target.Close()
 	if _, end := c.message(); end.Code != 1000 {
 		t.Errorf("%+v", end)
+	}
+}
+
+// A full read behind a rune that was held back is a message longer than any read,
+// and than the room for what it is compressed to.
+func TestCompressedTextLongerThanARead(t *testing.T) {
+	near, far := net.Pipe()
+	defer near.Close()
+	defer far.Close()
+	params := deflate.Params{}
+	s := &session{server: new(Server), mode: textMode, out: message.NewWriter(near), deflate: new(deflate.Pool).Codec(params)}
+	p := inflatingPeer(&peer{t: t, conn: far, in: bufio.NewReader(far), decoder: frame.Decoder{FromServer: true},
+		answer: &http.Response{Header: http.Header{"Sec-Websocket-Extensions": {params.String()}}}})
+	text := "x" + strings.Repeat("€", 30_000) + "xx" + strings.Repeat("€", 30_000) // the first read ends in a rune, the second behind one
+	limit := textMode.limit()
+	sent := make(chan error, 1)
+	go func() {
+		to := &sender{s: s}
+		for at := range 2 {
+			b := new(buffer)
+			if err := to.send(b, copy(b.room(), text[at*limit:])); err != nil {
+				sent <- err
+				return
+			}
+		}
+		sent <- nil
+	}()
+	first, _ := p.message()
+	second, _ := p.message()
+	if got := first + second; len(second) <= limit || p.compressed != 2 || got != text[:len(got)] {
+		t.Errorf("%d and %d bytes, %d compressed, or not those sent", len(first), len(second), p.compressed)
+	}
+	if err := <-sent; err != nil {
+		t.Error(err)
 	}
 }
 

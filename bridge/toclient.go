@@ -146,14 +146,15 @@ func (t *sender) send(b *buffer, n int) (err error) {
 // whole sends the n bytes at as one frame, compressed where that was negotiated
 // and pays.
 func (t *sender) whole(op ws.OpCode, b *buffer, at, n int) error {
+	framed := b.framed(at)
 	if t.s.deflate != nil {
 		room := t.s.server.buffers.get()
 		defer t.s.server.buffers.put(room)
-		if packed, ok := t.s.deflate.Append(room[:headRoom], b[at:at+n]); ok {
-			op, b, at, n = op|frame.Compressed, room, headRoom, len(packed)-headRoom
+		if packed, ok := t.s.deflate.Append(room[:headRoom], b[at:at+n]); ok { // not in room, if n is more than that has
+			op, framed, n = op|frame.Compressed, packed[headRoom-frame.HeaderRoom:], len(packed)-headRoom
 		}
 	}
-	return t.s.out.Whole(frame.Prepend(b.framed(at), op, n))
+	return t.s.out.Whole(frame.Prepend(framed, op, n))
 }
 
 // sendBase64 encodes each read by itself, padding included: clients decode
