@@ -27,7 +27,7 @@ func (r *rig) client(ctx context.Context, t *talk) error {
 	defer r.add(p)
 	begin := func() error { return nil }
 	if !r.way.upgraded {
-		request := newRequest(r.bridge.address, r.subprotocol(t), p.speaker)
+		request := newRequest(r.bridge.address, r.subprotocol(t), r.coding.extension(), p.speaker)
 		p.speaker.out = request.text()
 		begin = func() error { return request.answered(p.listener.frames.r) }
 		if !t.early {
@@ -84,6 +84,9 @@ func (r *rig) clientPeer(t *talk, conn net.Conn) *peer {
 	heard := &bytesSink{checker: newChecker(newStream(t.saidSeed(toClient), runes, t.toClient)), coding: r.coding}
 	p := newPeer(t, conn, toTarget, &greeting{said, r.coding.op(), r.hello(t)}, heard)
 	said.random = p.speaker.random
+	if r.coding.deflate {
+		p.speaker.squeezer, p.listener.frames.deflate = newSqueezer(), true
+	}
 	return p
 }
 
@@ -104,14 +107,14 @@ func (r *rig) subprotocol(t *talk) string {
 }
 
 // A request asks for a WebSocket.
-type request struct{ host, subprotocol, key string }
+type request struct{ host, subprotocol, extension, key string }
 
-func newRequest(host, subprotocol string, s *speaker) request {
+func newRequest(host, subprotocol, extension string, s *speaker) request {
 	var nonce [16]byte
 	for i := range nonce {
 		nonce[i] = byte(s.random.Uint32())
 	}
-	return request{host, subprotocol, base64.StdEncoding.EncodeToString(nonce[:])}
+	return request{host, subprotocol, extension, base64.StdEncoding.EncodeToString(nonce[:])}
 }
 
 func (r request) text() []byte {
@@ -119,6 +122,9 @@ func (r request) text() []byte {
 		"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: " + r.key + "\r\n"
 	if r.subprotocol != "" {
 		text += "Sec-WebSocket-Protocol: " + r.subprotocol + "\r\n"
+	}
+	if r.extension != "" {
+		text += "Sec-WebSocket-Extensions: " + r.extension + "\r\n"
 	}
 	return []byte(text + "\r\n")
 }
@@ -139,6 +145,9 @@ func (r request) answered(from *bufio.Reader) error {
 	}
 	if got := answer.Header.Get("Sec-WebSocket-Protocol"); got != r.subprotocol {
 		return fmt.Errorf("the subprotocol is %q, want %q", got, r.subprotocol)
+	}
+	if got := answer.Header.Get("Sec-WebSocket-Extensions"); got != r.extension {
+		return fmt.Errorf("the extension is %q, want %q", got, r.extension)
 	}
 	return nil
 }

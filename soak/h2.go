@@ -41,6 +41,9 @@ func dialH2(ctx context.Context, r *rig, subprotocol string) (net.Conn, error) {
 	if subprotocol != "" {
 		request.Header.Set("Sec-WebSocket-Protocol", subprotocol)
 	}
+	if offer := r.coding.extension(); offer != "" {
+		request.Header.Set("Sec-WebSocket-Extensions", offer)
+	}
 	s := &h2Stream{up: up, cancel: cancel, late: time.AfterFunc(stall, cancel)}
 	answer, err := client.RoundTrip(request)
 	if err != nil {
@@ -52,6 +55,10 @@ func dialH2(ctx context.Context, r *rig, subprotocol string) (net.Conn, error) {
 	if got := answer.Header.Get("Sec-WebSocket-Protocol"); answer.StatusCode != http.StatusOK || got != subprotocol {
 		s.Close()
 		return nil, fmt.Errorf("extended CONNECT: %s, subprotocol %q", answer.Status, got)
+	}
+	if got := answer.Header.Get("Sec-WebSocket-Extensions"); got != r.coding.extension() {
+		s.Close()
+		return nil, fmt.Errorf("extended CONNECT: extension %q", got)
 	}
 	return s, nil
 }

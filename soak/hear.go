@@ -63,6 +63,9 @@ type listener struct {
 	op      byte
 	message []byte
 	count   tally
+
+	squeezed   bool // the message is
+	unsqueezer unsqueezer
 }
 
 func newListener(r io.Reader, masked bool, to sink, p *pings, asked chan<- []byte) *listener {
@@ -115,10 +118,10 @@ func (l *listener) answer(payload []byte) {
 
 func (l *listener) data(f frame) error {
 	if f.op != opContinuation {
-		l.op, l.message = f.op, l.message[:0]
+		l.op, l.message, l.squeezed = f.op, l.message[:0], f.squeezed
 	}
 	if l.count.bytes += int64(len(f.payload)); f.fin && f.op != opContinuation {
-		return l.sink.message(f.op, f.payload)
+		return l.deliver(f.payload)
 	}
 	if l.message = append(l.message, f.payload...); len(l.message) > maxMessage {
 		return errors.New("an endless message")
@@ -126,7 +129,16 @@ func (l *listener) data(f frame) error {
 	if !f.fin {
 		return nil
 	}
-	return l.sink.message(l.op, l.message)
+	return l.deliver(l.message)
+}
+
+func (l *listener) deliver(message []byte) (err error) {
+	if l.squeezed {
+		if message, err = l.unsqueezer.unsqueeze(message); err != nil {
+			return fmt.Errorf("a compressed message: %w", err)
+		}
+	}
+	return l.sink.message(l.op, message)
 }
 
 func readClosing(p []byte) (closing, error) {

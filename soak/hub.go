@@ -120,7 +120,7 @@ func (r *rig) join(ctx context.Context, seed uint64, number int) (*member, error
 
 func (m *member) enter(r *rig) error {
 	if !r.way.upgraded {
-		request := newRequest(r.bridge.address, "", m.speaker)
+		request := newRequest(r.bridge.address, "", "", m.speaker)
 		m.speaker.out = request.text()
 		if err := m.speaker.flush(); err != nil {
 			return err

@@ -86,7 +86,7 @@ func (p *peer) speak() error {
 	for {
 		select {
 		case payload := <-p.speaker.asked:
-			p.speaker.frame(frame{true, opPong, payload})
+			p.speaker.frame(frame{true, opPong, payload, false})
 			if err := p.speaker.flush(); err != nil {
 				return err
 			}

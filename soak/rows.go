@@ -40,6 +40,7 @@ type coding struct {
 	subprotocol string
 	base64      bool
 	text        bool // what is said is text, in text messages
+	deflate     bool // which may be compressed
 	options     []string
 }
 
@@ -47,6 +48,7 @@ var codings = []coding{
 	{name: "binary", subprotocol: "binary"},
 	{name: "base64", subprotocol: "base64", base64: true},
 	{name: "text", text: true, options: []string{"--text"}},
+	{name: "deflate", text: true, deflate: true, options: []string{"--text", "--compress", "on"}},
 }
 
 // op is the kind of message in which a target's bytes come.
@@ -55,6 +57,14 @@ func (c coding) op() byte {
 		return opText
 	}
 	return opBinary
+}
+
+// extension is what a client offers.
+func (c coding) extension() string {
+	if c.deflate {
+		return extension
+	}
+	return ""
 }
 
 // runes is what a stream is made of.

@@ -111,7 +111,7 @@ func TestAnotherSumIsFound(t *testing.T) {
 func TestFrames(t *testing.T) {
 	key := [4]byte{1, 2, 3, 4}
 	for _, n := range edges {
-		f := frame{true, opBinary, bytes.Repeat([]byte{9}, n)}
+		f := frame{true, opBinary, bytes.Repeat([]byte{9}, n), false}
 		for _, masked := range []bool{false, true} {
 			var k *[4]byte
 			if masked {

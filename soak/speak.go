@@ -52,13 +52,14 @@ func (s *bytesSource) total() []byte { return s.sum.Sum(nil) }
 
 // A speaker is the sending half of one end of a WebSocket. One goroutine has it.
 type speaker struct {
-	w      chopped
-	random *rand.Rand
-	masked bool
-	pings  *pings
-	asked  <-chan []byte // payloads of pings to answer
-	out    []byte        // not written yet
-	count  tally
+	w        chopped
+	random   *rand.Rand
+	masked   bool
+	squeezer *squeezer // nil: nothing is compressed
+	pings    *pings
+	asked    <-chan []byte // payloads of pings to answer
+	out      []byte        // not written yet
+	count    tally
 }
 
 // A tally counts what went over the wire to make a row of the table.
@@ -86,14 +87,18 @@ func (s *speaker) say(from source) error {
 // message sends one message in random fragments, with control frames between and
 // inside. It may stay in out for a while, so that writes hold more than one.
 func (s *speaker) message(op byte, payload []byte) error {
+	squeezed := s.squeezer != nil && s.random.IntN(4) > 0
+	if squeezed {
+		payload = s.squeezer.squeeze(payload)
+	}
 	for fragments := s.fragments(); fragments > 0; fragments-- {
 		s.interject()
 		piece := payload
 		if fragments > 1 {
 			piece = payload[:s.random.IntN(len(payload)+1)]
 		}
-		s.frame(frame{fragments == 1, op, piece})
-		payload, op = payload[len(piece):], opContinuation
+		s.frame(frame{fragments == 1, op, piece, squeezed})
+		payload, op, squeezed = payload[len(piece):], opContinuation, false
 		if len(s.out) > s.random.IntN(block) {
 			if err := s.flush(); err != nil {
 				return err
@@ -116,9 +121,9 @@ func (s *speaker) interject() {
 	s.answerAll()
 	switch s.random.IntN(12) {
 	case 0, 1, 2:
-		s.frame(frame{true, opPing, s.pings.ask(s.random)})
+		s.frame(frame{true, opPing, s.pings.ask(s.random), false})
 	case 3:
-		s.frame(frame{true, opPong, []byte(unasked)})
+		s.frame(frame{true, opPong, []byte(unasked), false})
 	}
 }
 
@@ -126,7 +131,7 @@ func (s *speaker) answerAll() {
 	for {
 		select {
 		case payload := <-s.asked:
-			s.frame(frame{true, opPong, payload})
+			s.frame(frame{true, opPong, payload, false})
 		default:
 			return
 		}
@@ -154,7 +159,7 @@ func (s *speaker) flush() error {
 
 // close sends a Close frame, the last of this side.
 func (s *speaker) close(c closing) error {
-	s.frame(frame{true, opClose, append(binary.BigEndian.AppendUint16(nil, c.code), c.reason...)})
+	s.frame(frame{true, opClose, append(binary.BigEndian.AppendUint16(nil, c.code), c.reason...), false})
 	return s.flush()
 }
 

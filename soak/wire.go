@@ -20,6 +20,7 @@ const (
 	opPong         = 0xa
 	finBit         = 0x80
 	reservedBits   = 0x70
+	squeezedBit    = 0x40
 	maskBit        = 0x80
 	maxControl     = 125
 )
@@ -29,9 +30,10 @@ const maxMessage = 16 << 20
 
 // A frame is one of the wire's, unmasked.
 type frame struct {
-	fin     bool
-	op      byte
-	payload []byte
+	fin      bool
+	op       byte
+	payload  []byte
+	squeezed bool // the first of a compressed message (RFC 7692, 6)
 }
 
 func (f frame) control() bool { return f.op&0x8 != 0 }
@@ -41,6 +43,9 @@ func appendFrame(b []byte, f frame, key *[4]byte) []byte {
 	first, mask := f.op, byte(0)
 	if f.fin {
 		first |= finBit
+	}
+	if f.squeezed {
+		first |= squeezedBit
 	}
 	if key != nil {
 		mask = maskBit
@@ -72,10 +77,11 @@ func xor(p []byte, key [4]byte) {
 
 // A frameReader reads frames and holds them to the RFC's rules.
 type frameReader struct {
-	r      *bufio.Reader
-	masked bool   // they must be; else they must not
-	open   bool   // a message goes on
-	room   []byte // for payloads
+	r       *bufio.Reader
+	masked  bool   // they must be; else they must not
+	deflate bool   // messages may be compressed
+	open    bool   // a message goes on
+	room    []byte // for payloads
 }
 
 // next returns the next frame, which is valid until the call after it.
@@ -84,7 +90,7 @@ func (r *frameReader) next() (frame, error) {
 	if _, err := io.ReadFull(r.r, head[:]); err != nil {
 		return frame{}, err
 	}
-	f := frame{fin: head[0]&finBit != 0, op: head[0] & 0xf}
+	f := frame{fin: head[0]&finBit != 0, op: head[0] & 0xf, squeezed: head[0]&squeezedBit != 0}
 	n, err := r.length(head[1] &^ maskBit)
 	if err != nil {
 		return f, err
@@ -116,7 +122,8 @@ func (r *frameReader) length(short byte) (uint64, error) {
 func (r *frameReader) wrong(f frame, head [2]byte, n uint64) string {
 	short := head[1] &^ maskBit
 	switch {
-	case head[0]&reservedBits != 0:
+	case head[0]&reservedBits&^squeezedBit != 0,
+		f.squeezed && (!r.deflate || f.control() || f.op == opContinuation):
 		return "a reserved bit is set"
 	case (head[1]&maskBit != 0) != r.masked:
 		return "masked by the wrong side"
