@@ -95,9 +95,9 @@ func (c court) compare(s speech, of map[string]verdict, unused *[]disagreement) 
 		ours := words(of[name])
 		switch {
 		case !theirs[ours], refused && of[name].end == accepted:
-			return name + " is alone" + told(of, words)
+			return name + " is alone" + allOf(of, words)
 		case len(theirs) > 1 && !c.settled(s, of[name].end, unused):
-			return "what " + name + " does is not in the table" + told(of, words)
+			return "what " + name + " does is not in the table" + allOf(of, words)
 		}
 	}
 	return ""
@@ -114,7 +114,7 @@ func (c court) settled(s speech, end string, unused *[]disagreement) bool {
 	return false
 }
 
-func told(of map[string]verdict, words func(verdict) string) string {
+func allOf(of map[string]verdict, words func(verdict) string) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(of)) {
 		fmt.Fprintf(&b, "\n%20s: %s", name, words(of[name]))

@@ -13,12 +13,12 @@ import (
 // list is all of it: over everything else they are of one mind, as bridges are.
 var disagreements = []disagreement{
 	{"a length in more bits than it needs: autobahn refuses all, Node those of control frames", "5.2 binds who sends it; who can read it loses nothing",
-		lengthy, []string{accepted, closed}},
+		lengthy, []string{accepted, parted}},
 	{"text that is not UTF-8: coder takes it", "8.1: MUST fail", misspelt, []string{"failed 1007"}},
 	{"a Close whose code may not be sent and whose reason is not UTF-8: websockets finds the reason worse", "7.4.2: the code is read first",
 		every(badCode, badReason), []string{"failed 1002"}},
 	{"a Close whose reason is not UTF-8: coder takes it", "5.5.1: the reason is UTF-8, and 8.1: MUST fail", badReason, []string{"failed 1007"}},
-	{"a Close with 1014: autobahn does not know it", "7.4.2: registered with IANA since", closesWith(1014), []string{closed}},
+	{"a Close with 1014: autobahn does not know it", "7.4.2: registered with IANA since", closesWith(1014), []string{parted}},
 }
 
 // onServers are those over what servers say that clients do not.

@@ -27,7 +27,7 @@ type verdict struct {
 // ends
 const (
 	accepted = "accepted" // the last words came back
-	closed   = "closed"   // a Close in the speech had its answer
+	parted   = "closed"   // a Close in the speech had its answer
 	dropped  = "dropped"  // it left without a Close
 )
 
@@ -115,7 +115,7 @@ func (s speech) ended(h hearing, err error) verdict {
 	case h.close == "":
 		return verdict{end: dropped}
 	case s.closedWith(h.close):
-		return verdict{end: closed}
+		return verdict{end: parted}
 	}
 	return verdict{end: "failed " + h.close}
 }
