@@ -5,7 +5,7 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-packages='buildah busybox-static caddy chromium curl haproxy
+packages='buildah busybox-static caddy chromium curl haproxy iproute2
 libprotocol-websocket-perl man-db mandoc mosquitto mosquitto-clients nginx-light
 novnc openssh-client openssh-server openssl procps python3-autobahn
 python3-websocket python3-websockets redis-server rpm shellcheck systemd
