@@ -30,7 +30,7 @@ func TestClockJumps(t *testing.T) {
 			dir := t.TempDir()
 			clock := newClock(t, dir)
 			args := append(certify(t, dir, "localhost").options(), "--heartbeat", "5", "--session-idle", "30m", "--session-time", "30m",
-				"--timeout", "30m", "--idle-timeout", "30m", "--rate", "1000/s", "--bandwidth", "100K", "--record", filepath.Join(dir, "session"))
+				"--timeout", "30m", "--idle-timeout", "30m", "--rate", "1000/s", "--bandwidth", "10K", "--record", filepath.Join(dir, "session"))
 			p := start(t, clock.use, program, append(append(args, by.options...), "127.0.0.1:0", target(t, echo))...)
 			t.Cleanup(p.sound)
 			b := bridge{p, p.await(`Listen on 127\.0\.0\.1:([1-9]\d*)`)[1]}
