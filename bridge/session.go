@@ -132,10 +132,14 @@ func (s *session) dial() error {
 }
 
 // ended records why the session ends, the first time, and from then on gives
-// both sides EndTimeout to finish. It reports whether it was the first.
+// both sides EndTimeout to finish. It reports whether it was the first; where
+// there is a carrier, that is to be asked instead.
 func (s *session) ended(why ending) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.carrier != nil {
+		return false
+	}
 	timeout, first := s.setEnd(why)
 	if !first {
 		return false
@@ -176,26 +180,25 @@ func (s *session) carried() carrier {
 // stop ends the session from the bridge's side: nothing more is read from the
 // target, the client is told why.
 func (s *session) stop(why ending) {
+	first := s.ended(why) // from here on no carrier takes it
 	if c := s.carried(); c != nil {
 		c.stop(why)
 		return
 	}
-	if s.ended(why) {
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		if s.target != nil {
-			s.target.SetReadDeadline(time.Unix(1, 0))
-		}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first && s.target != nil {
+		s.target.SetReadDeadline(time.Unix(1, 0))
 	}
 }
 
 // cut ends the session at once.
 func (s *session) cut() {
+	s.ended(endShutdown) // from here on no carrier takes it
 	if c := s.carried(); c != nil {
 		c.cut()
 		return
 	}
-	s.ended(endShutdown)
 	s.client.Close()
 	s.mu.Lock()
 	defer s.mu.Unlock()

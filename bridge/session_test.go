@@ -30,3 +30,21 @@ func TestEcho(t *testing.T) {
 	}
 	r.wantLog("session ended", "to_target=5", "to_client=15", "code=1000", "by=client", `reason="client closed"`)
 }
+
+// A session that a loop has just taken is ended by the loop, and not twice.
+func TestCarrierIsAskedToEnd(t *testing.T) {
+	c := new(tally)
+	s := &session{server: &Server{}, carrier: c}
+	s.stop(endKilled)
+	s.cut()
+	if c.stopped != 1 || c.cuts != 1 || s.ended(endIdle) || s.end != nil {
+		t.Errorf("%+v; end %v", c, s.end)
+	}
+}
+
+// tally is a carrier that counts what it is asked for.
+type tally struct{ stopped, cuts int }
+
+func (c *tally) stop(ending) { c.stopped++ }
+func (c *tally) cut()        { c.cuts++ }
+func (c *tally) askRTT()     {}
