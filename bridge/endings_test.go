@@ -31,17 +31,28 @@ func everyWay(t *testing.T, set func(*Server), story func(t *testing.T, r *rig))
 					targets.Close()
 					targets = listenUnix(t)
 				}
-				r := startRigTo(t, targets, func(s *Server) {
-					s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, NextProtos: []string{"h2", "http/1.1"}}
-					if set != nil {
-						set(s)
-					}
-				})
-				r.secure, r.http2 = clientKind == "tls", clientKind == "h2"
-				story(t, r)
+				story(t, startRigForTo(t, clientKind, targets, set))
 			})
 		}
 	}
+}
+
+// startRigFor is a rig whose clients are of a kind: "plain", "tls" or "h2".
+func startRigFor(t *testing.T, clients string, set func(*Server)) *rig {
+	t.Helper()
+	return startRigForTo(t, clients, listenTCP(t), set)
+}
+
+func startRigForTo(t *testing.T, clients string, targets net.Listener, set func(*Server)) *rig {
+	t.Helper()
+	r := startRigTo(t, targets, func(s *Server) {
+		s.TLS = &tls.Config{Certificates: []tls.Certificate{selfSigned(t)}, NextProtos: []string{"h2", "http/1.1"}}
+		if set != nil {
+			set(s)
+		}
+	})
+	r.secure, r.http2 = clients == "tls", clients == "h2"
+	return r
 }
 
 func listenUnix(t *testing.T) net.Listener {

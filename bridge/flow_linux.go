@@ -24,6 +24,7 @@ type flow struct {
 	dial           *loop.Timer // while the target is connecting
 	alarm          *loop.Timer // once the session has an ending
 	over           bool
+	resumes        bool // is queued
 
 	started bool
 	before  []func() // what was to be done before that
@@ -118,7 +119,7 @@ func (f *flow) settle() {
 		return
 	}
 	var client, target loop.Events
-	if f.up.stage != done && !f.up.waiting() {
+	if f.up.stage != done && !f.up.waiting() && f.mayRead() {
 		client |= loop.Readable
 	}
 	if f.out.waiting() {
@@ -131,6 +132,28 @@ func (f *flow) settle() {
 		target |= loop.Writable
 	}
 	f.want(client, target)
+	if client&loop.Readable != 0 && f.out.veil != nil && f.out.veil.more {
+		f.resumeSoon()
+	}
+}
+
+// mayRead tells whether the client can be read whatever becomes of its bytes.
+func (f *flow) mayRead() bool { return f.out.veil == nil || f.out.veil.mayRead() }
+
+// resumeSoon has the loop come back, after the others' turns, for bytes that
+// the client's veil holds: the socket does not tell of them.
+func (f *flow) resumeSoon() {
+	if !f.resumes {
+		f.resumes = true
+		f.loop.Do(f.resume)
+	}
+}
+
+func (f *flow) resume() {
+	if f.resumes = false; !f.over {
+		f.readClient()
+		f.settle()
+	}
 }
 
 func (f *flow) want(client, target loop.Events) {
@@ -208,6 +231,9 @@ func (f *flow) finish() {
 	}
 	f.s.watch.stop()
 	f.up.drop(f.s)
+	if f.out.veil != nil {
+		f.out.veil.leave()
+	}
 	f.out.drop(f.s.server)
 	f.client.Close()
 	f.target.Close()

@@ -39,7 +39,7 @@ func (f *flow) readTarget() {
 // copyTarget reads once and makes a frame of it; false: there is no more now.
 func (f *flow) copyTarget() (more bool) {
 	b := f.s.server.buffers.get()
-	limit := f.s.mode.limit()
+	limit := f.limit()
 	n, err := f.target.Read(b.room()[:limit])
 	if err != nil {
 		f.s.server.buffers.put(b)
@@ -51,8 +51,16 @@ func (f *flow) copyTarget() (more bool) {
 	} else {
 		f.send(frame.Prepend(b.framed(headRoom), ws.OpBinary, n), b, n)
 	}
-	f.down.bulk = n == limit && f.s.mode == binaryMode
+	f.down.bulk = n == limit && f.s.mode == binaryMode && f.out.veil == nil
 	return n == limit
+}
+
+// limit is how many target bytes one read takes: one frame, encrypted at once.
+func (f *flow) limit() int {
+	if f.out.veil == nil {
+		return f.s.mode.limit()
+	}
+	return min(f.s.mode.limit(), veilPiece-frame.HeaderRoom)
 }
 
 func (f *flow) sendBase64(b *buffer, n int) {

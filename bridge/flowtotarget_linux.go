@@ -34,7 +34,7 @@ func (f *flow) readClient() {
 			return
 		}
 		b := f.s.server.buffers.get()
-		n, err := f.client.Read(b.room())
+		n, more, err := f.hear(b.room())
 		switch {
 		case err == loop.ErrWouldBlock:
 			f.s.server.buffers.put(b)
@@ -49,10 +49,24 @@ func (f *flow) readClient() {
 		default:
 			f.takeFrames(b, b.room()[:n])
 		}
-		if n < len(b.room()) {
+		if !more {
 			return
 		}
 	}
+}
+
+// hear reads the client; more: and there may be more.
+func (f *flow) hear(p []byte) (n int, more bool, err error) {
+	v := f.out.veil
+	if v == nil {
+		n, err = f.client.Read(p)
+		return n, n == len(p), err
+	}
+	n, err = v.read(p)
+	if v.waiting() { // what crypto/tls has to say of what it read
+		f.push()
+	}
+	return n, v.more, err
 }
 
 // takeFrames works through bytes of the client, which lie in b if that is not

@@ -67,7 +67,7 @@ func (ls *loops) open(s *session) bool {
 	if !ok || !s.loopable() {
 		return false
 	}
-	client, ok := duplicate(s.client)
+	client, ok := duplicate(s.clientSocket())
 	if !ok {
 		return false
 	}
@@ -85,7 +85,7 @@ func (ls *loops) carry(s *session) bool {
 	if !s.loopable() {
 		return false
 	}
-	client, ok := duplicate(s.client)
+	client, ok := duplicate(s.clientSocket())
 	if !ok {
 		return false
 	}
@@ -102,6 +102,15 @@ func (s *session) loopable() bool {
 	return s.server.Pump == PumpAuto && (s.mode == binaryMode || s.mode == base64Mode) && s.server.Traffic == nil && s.deflate == nil
 }
 
+// clientSocket is what is under the client: it may be any connection, of which
+// loops carry plain sockets.
+func (s *session) clientSocket() net.Conn {
+	if secure, ok := s.client.(*secureConn); ok && secure.transport.gate != nil {
+		return secure.transport.Conn
+	}
+	return s.client
+}
+
 // take gives both descriptors to a loop, or closes them; see flow.start.
 func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
 	l := ls.pick()
@@ -112,8 +121,11 @@ func (ls *loops) take(s *session, client, target int, dial time.Duration) bool {
 		unix.Close(target)
 		return false
 	}
-	conns := [...]net.Conn{s.client, s.target}
+	conns := [...]net.Conn{s.clientSocket(), s.target}
 	f := s.server.newFlow(s, l)
+	if secure, ok := s.client.(*secureConn); ok {
+		f.out.veil = newVeil(secure, &f.client, &s.server.buffers)
+	}
 	s.client, s.target, s.from, s.out = nil, nil, nil, nil
 	l.Do(func() {
 		l.Open(&f.client, client, f)

@@ -22,10 +22,12 @@ type outbox struct {
 	closed bool   // last was queued, now or before: nothing follows it
 	shut   bool   // end the sending side after it
 	gone   bool   // the client takes no more
+
+	veil *veil // what goes through it to a TLS client; nil: a plain one
 }
 
 func (o *outbox) waiting() bool {
-	return len(o.bytes) > 0 || o.piped > 0 || o.pong != nil || o.ping || o.last != nil
+	return o.veil.waiting() || len(o.bytes) > 0 || o.piped > 0 || o.pong != nil || o.ping || o.last != nil
 }
 
 // drop gives up what waits.
@@ -36,7 +38,10 @@ func (o *outbox) drop(s *Server) {
 	if o.pipe != nil {
 		o.pipe.close() // bytes are left in it
 	}
-	*o = outbox{closed: o.closed, gone: o.gone}
+	if o.veil != nil {
+		o.veil.lose()
+	}
+	*o = outbox{closed: o.closed, gone: o.gone, veil: o.veil}
 }
 
 // push writes what waits for the client until the client is full.
@@ -51,7 +56,7 @@ func (f *flow) push() {
 	}
 	if f.out.shut {
 		f.out.shut = false
-		f.client.CloseWrite()
+		f.endSending()
 	}
 	if f.down.stage == closing {
 		f.down.stage = done
@@ -62,6 +67,10 @@ func (f *flow) push() {
 func (f *flow) pushOnce() error {
 	o := &f.out
 	switch {
+	case o.veil.waiting():
+		return f.flushVeil()
+	case len(o.bytes) > 0 && o.veil != nil:
+		return f.hideBytes()
 	case len(o.bytes) > 0:
 		return f.pushBytes()
 	case o.piped > 0:
@@ -91,13 +100,47 @@ func (f *flow) pushBytes() error {
 	n, err := write(o.bytes)
 	o.bytes = o.bytes[n:]
 	if err == nil && o.piped == 0 {
-		if o.buf != nil {
-			f.s.server.buffers.put(o.buf)
-			o.buf = nil
-		}
+		f.giveBack()
 		f.frameSent()
 	}
 	return err
+}
+
+// hideBytes encrypts the next part of bytes.
+func (f *flow) hideBytes() error {
+	o := &f.out
+	n, err := o.veil.hide(o.bytes)
+	if o.bytes = o.bytes[n:]; len(o.bytes) == 0 {
+		f.giveBack()
+	}
+	return err
+}
+
+func (f *flow) flushVeil() error {
+	err := f.out.veil.flush()
+	if err == nil && len(f.out.bytes) == 0 {
+		f.frameSent()
+	}
+	return err
+}
+
+// giveBack is for the buffer that bytes lay in.
+func (f *flow) giveBack() {
+	if f.out.buf != nil {
+		f.s.server.buffers.put(f.out.buf)
+		f.out.buf = nil
+	}
+}
+
+// endSending tells the client, after its last byte, that it was the last. A TLS
+// client's connection stays open for its own.
+func (f *flow) endSending() {
+	if f.out.veil == nil {
+		f.client.CloseWrite()
+		return
+	}
+	f.out.veil.conn.CloseWrite()
+	f.push()
 }
 
 func (f *flow) frameSent() {

@@ -3,6 +3,7 @@ package bridge
 import (
 	"bufio"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -23,21 +24,25 @@ import (
 	"github.com/wsbridge/wsbridge/target"
 )
 
-// Plain sessions are carried by a loop unless the server says otherwise, and
-// those that cannot be are not.
+// Sessions of sockets, TLS above the client's or not, are carried by a loop unless
+// the server says otherwise, and those that cannot be are not.
 func TestWhoCarries(t *testing.T) {
 	for _, tc := range []struct {
 		name   string
+		client string
 		set    func(*Server)
 		byLoop bool
 	}{
-		{"plain", nil, pump == PumpAuto},
-		{"goroutines asked for", func(s *Server) { s.Pump = PumpGoroutines }, false},
-		{"text", func(s *Server) { s.Text = true }, false},
-		{"traffic shown", func(s *Server) { s.Traffic = io.Discard }, false},
+		{"plain", "plain", nil, pump == PumpAuto},
+		{"TLS", "tls", nil, pump == PumpAuto},
+		{"HTTP/2", "h2", nil, false},
+		{"goroutines asked for", "plain", func(s *Server) { s.Pump = PumpGoroutines }, false},
+		{"goroutines asked for, TLS", "tls", func(s *Server) { s.Pump = PumpGoroutines }, false},
+		{"text", "tls", func(s *Server) { s.Text = true }, false},
+		{"traffic shown", "tls", func(s *Server) { s.Traffic = io.Discard }, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			r := startRig(t, tc.set)
+			r := startRigFor(t, tc.client, tc.set)
 			r.pair()
 			count := 0
 			r.server.sessions.each(func(l live) {
@@ -56,13 +61,18 @@ func TestWhoCarries(t *testing.T) {
 // A thousand sessions carry seeded bytes to an echo and back, a hundred at a
 // time, while some are reset by their client and some by their target: the
 // others lose nothing, and none is left at the end.
-func TestCrowd(t *testing.T) {
-	echo := listenTCP(t)
-	r := startRigTo(t, echo, nil)
+func TestCrowd(t *testing.T) { crowd(t, "plain", 1000, 100) }
+
+// The same over TLS, with fewer, and time for all: every handshake computes.
+func TestSecureCrowd(t *testing.T) { crowd(t, "tls", 100, 20) }
+
+func crowd(t *testing.T, kind string, sessions, atOnce int) {
+	r := startRigFor(t, kind, func(s *Server) { s.Limits.HeaderTimeout, s.Limits.SniffTimeout = time.Minute, time.Minute })
+	echo := r.target
 	var targets, clients sync.WaitGroup
 	targets.Go(func() { serveEcho(echo, &targets) })
-	room := make(chan struct{}, 100)
-	for i := range 1000 {
+	room := make(chan struct{}, atOnce)
+	for i := range sessions {
 		room <- struct{}{}
 		clients.Go(func() {
 			defer func() { <-room }()
@@ -109,11 +119,15 @@ func serveEcho(l net.Listener, wg *sync.WaitGroup) {
 // visit is one session: of four, two go to their end, one is reset by the
 // target and one by the client.
 func (r *rig) visit(seed uint64) error {
-	c, err := net.Dial("tcp", r.addr)
+	raw, err := net.Dial("tcp", r.addr)
 	if err != nil {
 		return err
 	}
-	defer c.Close()
+	defer raw.Close()
+	c := raw
+	if r.secure {
+		c = tls.Client(raw, &tls.Config{InsecureSkipVerify: true})
+	}
 	c.SetDeadline(time.Now().Add(time.Minute))
 	data := stream(seed, 50_000)
 	data[0] = staysUp
@@ -136,7 +150,7 @@ func (r *rig) visit(seed uint64) error {
 	case !strings.HasPrefix(string(data), string(got)):
 		return errors.New("bytes differ")
 	case seed%4 == 3:
-		c.(*net.TCPConn).SetLinger(0)
+		raw.(*net.TCPConn).SetLinger(0)
 		return err
 	case seed%4 != 2 && len(got) < want:
 		return fmt.Errorf("%d of %d bytes: %w", len(got), want, err)
@@ -176,21 +190,38 @@ func sendInPieces(c net.Conn, data []byte, seed uint64) {
 	}
 }
 
-// A session that carries bulk leaves the others of its loop their turns.
+// A session that carries bulk, either way, leaves the others of its loop their
+// turns.
 func TestBulkStarvesNobody(t *testing.T) {
-	r := startRig(t, nil)
-	var stop sync.WaitGroup
-	defer stop.Wait()
-	for range 4 {
-		client, target := r.pair()
-		defer client.conn.Close()
-		stop.Go(func() { io.Copy(target, endless{}) })
-		stop.Go(func() { io.Copy(io.Discard, client.conn) })
+	for _, kind := range []string{"plain", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			r := startRigFor(t, kind, nil)
+			var stop sync.WaitGroup
+			defer stop.Wait()
+			for range 4 {
+				client, target := r.pair()
+				defer target.Close()
+				defer client.socket().Close()
+				stop.Go(func() { io.Copy(target, endless{}) })
+				stop.Go(func() { io.Copy(io.Discard, client.conn) })
+				stop.Go(func() { sendEndlessly(client.conn) })
+				stop.Go(func() { io.Copy(io.Discard, target) })
+			}
+			client, target := r.pair()
+			unhurried(client.conn, target)
+			for range 100 {
+				client.send("x")
+				readN(t, target, 1)
+			}
+		})
 	}
-	client, target := r.pair()
-	for range 100 {
-		client.send("x")
-		readN(t, target, 1)
+}
+
+func sendEndlessly(c net.Conn) {
+	for message := masked(ws.OpBinary, true, strings.Repeat("x", 100_000)); ; {
+		if _, err := io.WriteString(c, message); err != nil {
+			return
+		}
 	}
 }
 

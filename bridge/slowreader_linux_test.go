@@ -13,12 +13,22 @@ import (
 // TestHeartbeatOfASlowReader: pings wait in the system behind megabytes, and the
 // client answers each as it comes to it. It is slow, and not gone.
 func TestHeartbeatOfASlowReader(t *testing.T) {
+	for _, kind := range []string{"plain", "tls"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			slowReader(t, kind)
+		})
+	}
+}
+
+func slowReader(t *testing.T, kind string) {
 	const (
 		size  = 10 << 20
 		pause = 30 * time.Millisecond // for every 64 KiB
 	)
-	r := startRig(t, func(s *Server) { s.Heartbeat = 500 * time.Millisecond })
+	r := startRigFor(t, kind, func(s *Server) { s.Heartbeat = 500 * time.Millisecond })
 	client, target := r.dial(), r.accept()
+	unhurried(client.conn, target)
 	go func() {
 		io.CopyN(target, zeros{}, size)
 		target.Close()

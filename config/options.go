@@ -161,7 +161,7 @@ func (c *Config) sessions() []Option {
 	return []Option{
 		{"heartbeat", "", "N", "0", "ping every client every N seconds and close one that answers none of two; 0: off", &c.Heartbeat},
 		{"session-idle", "", "N", "0", "close a session that is silent both ways for N seconds; 0: off", &c.SessionIdle},
-		{"pump", "", "auto|goroutines", "auto", "how plain sessions are carried: by an event loop where the system has one, or by two goroutines each", &c.Pump},
+		{"pump", "", "auto|goroutines", "auto", "how sessions are carried: by an event loop where the system has one, or by two goroutines each", &c.Pump},
 		{"compress", "", "off|auto|on", "off", "permessage-deflate for clients that offer it: never; for messages and for bytes that go as text, which leaves VNC alone; for all sessions", &c.Compress},
 		{"text", "", "", "", "send the target's bytes as text frames instead of binary ones", &c.Text},
 		{"subprotocol", "", "NAMES", "", "accept only these subprotocols, a list with commas; may be repeated", &c.Subprotocol},
