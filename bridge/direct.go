@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/sha1"
+	"crypto/tls"
 	"encoding/base64"
 	"errors"
 	"net"
@@ -12,39 +13,37 @@ import (
 	"runtime/debug"
 	"slices"
 	"sync"
-
-	"github.com/wsbridge/wsbridge/sniff"
+	"time"
 )
 
 // direct answers a WebSocket upgrade whose head has come in one piece, without
 // the HTTP server and its goroutines: that is what most sessions begin with.
-// It returns nil when it did. Anything else it leaves as it is, for the HTTP
-// server to answer: a refusal too, which keeps its one form, and what needs
-// more than bytes.
-func (s *Server) direct(sniffed *sniff.Conn) net.Conn {
-	raw, unread := sniffed.Detach()
-	conn := &prefixed{raw, unread}
-	r, rest := s.heads.read(unread)
+// Anything else it leaves as it is, done is false, for the HTTP server to answer:
+// a refusal too, which keeps its one form, and what needs more than bytes.
+func (s *Server) direct(c *opened) (done bool) {
+	r, rest := s.heads.read(c.rest)
 	if r == nil || !plainUpgrade(r) {
-		return conn
+		return false
 	}
-	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, raw.LocalAddr()))
+	ctx, cancel := context.WithCancel(context.WithValue(s.ctx, http.LocalAddrContextKey, c.LocalAddr()))
 	defer cancel()
 	r = r.WithContext(ctx)
-	r.RemoteAddr = raw.RemoteAddr().String()
+	r.RemoteAddr, r.TLS = c.RemoteAddr().String(), c.tls
 	d, session := s.judge(s.now().identify(r))
 	if session == nil {
-		return &decided{conn, d}
+		c.decision = d
+		return false
 	}
 	s.conns.Add(-1)
-	if _, err := raw.Write(switching(nil, r.Header.Get(keyHeader), d)); err != nil {
-		s.left(session.id, raw, err)
+	conn, _ := unwrap(c)
+	if _, err := c.Conn.Write(switching(nil, r.Header.Get(keyHeader), d)); err != nil {
+		s.left(session.id, conn, err)
 		session.release()
-		return nil
+		return true
 	}
-	s.prepare(session, rest)
-	s.launch(session, bare(raw))
-	return nil
+	s.prepare(session, bytes.Clone(rest))
+	s.launch(session, conn)
+	return true
 }
 
 // plainUpgrade tells whether there is nothing wrong with r but what Route finds.
@@ -80,26 +79,56 @@ func (s *Server) decideCalmly(r *http.Request) (d *decision) {
 
 var errPanic = errors.New("panic")
 
-// decided is a connection whose first upgrade was decided on already: it is not
-// to be asked for twice.
-type decided struct {
+// opened is a connection whose first bytes were read, and whose first upgrade may
+// be decided on already: it is not to be asked for twice.
+type opened struct {
 	*prefixed
-	decision *decision
+	decision *decision            // nil: none yet
+	tls      *tls.ConnectionState // nil: a plain client
 }
 
-type decidedKey struct{}
+// secured is an opened TLS client's connection.
+type secured struct {
+	*opened
+	until time.Time // for the rest of the request head
+}
+
+// ConnectionState is what net/http looks for.
+func (c *secured) ConnectionState() tls.ConnectionState { return *c.tls }
+
+// SetReadDeadline takes until in place of the first deadline, which net/http sets
+// for the request head: the wait for that has begun before.
+func (c *secured) SetReadDeadline(t time.Time) error {
+	if !c.until.IsZero() {
+		t, c.until = c.until, time.Time{}
+	}
+	return c.opened.SetReadDeadline(t)
+}
+
+type openedKey struct{}
 
 // withDecision is for http.Server.ConnContext.
 func withDecision(ctx context.Context, conn net.Conn) context.Context {
-	if c, ok := conn.(*decided); ok {
-		return context.WithValue(ctx, decidedKey{}, c)
+	if c := openedOf(conn); c != nil {
+		return context.WithValue(ctx, openedKey{}, c)
 	}
 	return ctx
 }
 
+// openedOf is nil for a connection of another kind.
+func openedOf(conn net.Conn) *opened {
+	switch c := conn.(type) {
+	case *opened:
+		return c
+	case *secured:
+		return c.opened
+	}
+	return nil
+}
+
 // decisionOf is what was decided on before, once; nil: nothing.
 func decisionOf(r *http.Request) *decision {
-	c, ok := r.Context().Value(decidedKey{}).(*decided)
+	c, ok := r.Context().Value(openedKey{}).(*opened)
 	if !ok {
 		return nil
 	}
@@ -126,8 +155,19 @@ func switching(dst []byte, key string, d *decision) []byte {
 	return append(b, "\r\n\r\n"...)
 }
 
+// headSize is how much of a connection's first bytes is looked at for a head.
+const headSize = 4096
+
 // heads parses request heads that need no second look.
-type heads struct{ pool sync.Pool }
+type heads struct{ pool, rooms sync.Pool }
+
+// room is where to read a head; it is to be given back.
+func (h *heads) room() *[headSize]byte {
+	if room, ok := h.rooms.Get().(*[headSize]byte); ok {
+		return room
+	}
+	return new([headSize]byte)
+}
 
 type headReader struct {
 	from bytes.Reader

@@ -1,6 +1,7 @@
 package bridge
 
 import (
+	"bytes"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -34,10 +35,8 @@ func (s *Server) serveConn(raw net.Conn, crowded bool) {
 		s.conns.Add(-1)
 		return
 	}
-	if plain, ok := conn.(*sniff.Conn); ok {
-		if conn = s.direct(plain); conn == nil {
-			return
-		}
+	if c := openedOf(conn); c != nil && s.direct(c) {
+		return
 	}
 	s.handOn(conn)
 }
@@ -75,7 +74,7 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 	case rules.TLSOnly:
 		s.reject(conn, http.StatusBadRequest, "non-SSL connection received but disallowed: use wss:// or https://")
 	default:
-		return conn
+		return &opened{prefixed: detached(conn)}
 	}
 	return nil
 }
@@ -92,6 +91,7 @@ func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits().HeaderTimeout)
 	defer cancel()
 	began := time.Now()
+	growStack(0)
 	below := &transport{Conn: conn, pool: &s.buffers, turn: &turn{of: s.turns, ctx: ctx}}
 	secure := tls.Server(below, config)
 	err := secure.HandshakeContext(ctx)
@@ -109,7 +109,39 @@ func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
 		return nil
 	}
 	s.greeted("tls", began)
-	return secure
+	return s.firstWords(secure)
+}
+
+// firstWords reads what a TLS client says first, which most often is a whole
+// request head. HTTP/2 is left alone. nil: it said nothing in time, or left.
+func (s *Server) firstWords(secure *tls.Conn) net.Conn {
+	state := secure.ConnectionState()
+	if state.NegotiatedProtocol == "h2" {
+		return secure
+	}
+	until := time.Now().Add(s.limits().HeaderTimeout)
+	secure.SetReadDeadline(until)
+	room := s.heads.room()
+	defer s.heads.rooms.Put(room)
+	n, err := secure.Read(room[:])
+	if n == 0 {
+		s.log().Debug("connection closed before its first request", "client", secure.RemoteAddr().String(), "err", err)
+		secure.Close()
+		return nil
+	}
+	secure.SetReadDeadline(time.Time{})
+	words := &prefixed{secure, bytes.Clone(room[:n])}
+	return &secured{&opened{prefixed: words, tls: &state}, until}
+}
+
+// growStack gives its goroutine at once, while there is little to move, the stack
+// that a handshake needs (8 KiB and less than 16): grown step by step under the
+// library's frames it cost a twentieth of the handshake.
+//
+//go:noinline
+func growStack(at int) byte {
+	var room [6 << 10]byte
+	return room[at]
 }
 
 // acmeProtocol is of those who look whether we are who we say (RFC 8737): after

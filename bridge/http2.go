@@ -51,7 +51,7 @@ type underKey struct{}
 
 // connContext is for http.Server.ConnContext.
 func (s *Server) connContext(ctx context.Context, conn net.Conn) context.Context {
-	secure, isTLS := conn.(*tls.Conn)
+	secure, isTLS := conn.(interface{ ConnectionState() tls.ConnectionState })
 	if s.CleartextHTTP2 && !isTLS || isTLS && secure.ConnectionState().NegotiatedProtocol == "h2" {
 		ctx = context.WithValue(ctx, underKey{}, conn)
 	}

@@ -38,8 +38,7 @@ type guest struct {
 }
 
 const (
-	acceptTurn = 8    // connections accepted before the others have their turn
-	helloSize  = 4096 // of a guest's first bytes that are looked at
+	acceptTurn = 8 // connections accepted before the others have their turn
 
 	passOnPause = 50 * time.Millisecond // of a guest for whom there is no descriptor
 )
@@ -197,7 +196,7 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 	s := g.porch.server
 	b := s.buffers.get()
 	defer s.buffers.put(b)
-	n, err := g.socket.Peek(b[:helloSize])
+	n, err := g.socket.Peek(b[:headSize])
 	if err == loop.ErrWouldBlock {
 		return
 	}
@@ -299,7 +298,7 @@ func (g *guest) passOn(d *decision) {
 	}
 	next := func() { s.serveConn(conn, g.crowded) }
 	if d != nil {
-		next = func() { s.handOn(&decided{&prefixed{conn, nil}, d}) }
+		next = func() { s.handOn(&opened{prefixed: &prefixed{conn, nil}, decision: d}) }
 	}
 	if !s.fronts.start(next) {
 		conn.Close()

@@ -58,6 +58,10 @@ func beneath(c net.Conn) net.Conn {
 		return c.Conn
 	case *prefixed:
 		return c.Conn
+	case *opened:
+		return c.Conn
+	case *secured:
+		return beneath(c.Conn)
 	}
 	return c
 }

@@ -116,6 +116,12 @@ type prefixed struct {
 	rest []byte
 }
 
+// detached is c without the looking.
+func detached(c *sniff.Conn) *prefixed {
+	raw, rest := c.Detach()
+	return &prefixed{raw, rest}
+}
+
 func (c *prefixed) Read(p []byte) (int, error) {
 	if len(c.rest) == 0 {
 		return c.Conn.Read(p)

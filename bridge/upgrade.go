@@ -292,13 +292,12 @@ func detach(conn net.Conn, from *bufio.Reader) (net.Conn, []byte) {
 
 // unwrap returns what the session reads and writes, free of the layers that
 // sniffing and HTTP needed, and the bytes left in them.
-func unwrap(conn net.Conn) (net.Conn, []byte) {
-	switch c := conn.(type) {
-	case interface{ Detach() (net.Conn, []byte) }:
-		below, rest := c.Detach()
-		return bare(below), rest
-	case *tls.Conn:
-		return &secureConn{c, c.NetConn().(*transport)}, nil
+func unwrap(conn net.Conn) (bared net.Conn, rest []byte) {
+	if layer, ok := conn.(interface{ Detach() (net.Conn, []byte) }); ok {
+		conn, rest = layer.Detach()
 	}
-	return conn, nil
+	if c, ok := conn.(*tls.Conn); ok {
+		return &secureConn{c, c.NetConn().(*transport)}, rest
+	}
+	return bare(conn), rest
 }
