@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -57,7 +58,7 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 	reason, refused := rules.refuses(raw.RemoteAddr())
 	switch {
 	case err != nil:
-		s.log().Debug("connection closed before its first byte", "client", raw.RemoteAddr().String(), "err", err)
+		s.unheard(raw.RemoteAddr().String(), err)
 		raw.Close()
 	case refused:
 		s.turnAway(conn, reason, lastWords(kind, reason))
@@ -77,6 +78,15 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 		return &opened{prefixed: detached(conn)}
 	}
 	return nil
+}
+
+// unheard is of a connection that ended before anybody knew what it speaks. Who
+// comes and goes without a byte looks whether we are there, and is not counted.
+func (s *Server) unheard(client string, err error) {
+	if errors.Is(err, sniff.ErrSilent) {
+		s.counters.add("nothing to go by in time")
+	}
+	s.log().Debug("connection closed before its first byte", "client", client, "err", err)
 }
 
 // tlsRefusal is a fatal handshake_failure alert (RFC 8446, 6.2): the client's
@@ -253,11 +263,7 @@ func (s *Server) newWeb() *http.Server {
 		ConnContext:       s.connContext,
 		Protocols:         s.protocols(),
 		HTTP2:             http2Config(),
-		ConnState: func(_ net.Conn, state http.ConnState) {
-			if state == http.StateClosed || state == http.StateHijacked {
-				s.conns.Add(-1)
-			}
-		},
+		ConnState:         s.moved,
 	}
 }
 

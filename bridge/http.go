@@ -19,6 +19,7 @@ const (
 
 // serveHTTP answers one request, or turns it into a session.
 func (s *Server) serveHTTP(w http.ResponseWriter, r *http.Request) {
+	s.asking.asked(r)
 	r = s.now().identify(r)
 	switch {
 	case headerLines(r.Header) > headLines:

@@ -55,5 +55,5 @@ func (s *Server) connContext(ctx context.Context, conn net.Conn) context.Context
 	if s.CleartextHTTP2 && !isTLS || isTLS && secure.ConnectionState().NegotiatedProtocol == "h2" {
 		ctx = context.WithValue(ctx, underKey{}, conn)
 	}
-	return withDecision(ctx, conn)
+	return withDecision(asker(ctx, conn), conn)
 }

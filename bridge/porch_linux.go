@@ -188,7 +188,7 @@ func (g *guest) silent(err error) {
 		go g.porch.server.log().Error("cannot take a connection", "client", g.addr, "err", g.waits)
 		return
 	}
-	go g.porch.server.log().Debug("connection closed before its first byte", "client", g.addr, "err", err)
+	go g.porch.server.unheard(g.addr, err) // logs, which may wait
 }
 
 // Ready is for the loop: the guest speaks, or leaves.

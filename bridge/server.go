@@ -91,6 +91,7 @@ type Server struct {
 	counters counters
 	totals   totals
 	heads    heads
+	asking   asking
 	buffers  buffers
 	deflate  deflate.Pool
 	pipes    pipes
