@@ -51,6 +51,9 @@ func (s *Server) plain(w *patient, r *http.Request) {
 	case w.shared && (r.Method == http.MethodGet || r.Method == http.MethodHead):
 		r.Body.Close()
 	default:
+		if r.ProtoMajor == 1 {
+			w.Header().Set("Connection", "close") // RFC 9112, 6.1: two may have read two ends of it
+		}
 		w.control.SetReadDeadline(time.Now().Add(s.limits().HeaderTimeout))
 	}
 	handler := s.now().Handler

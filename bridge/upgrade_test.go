@@ -251,6 +251,15 @@ func TestStalledHeadIsCut(t *testing.T) {
 	}
 }
 
+// Whoever sent both may have meant the length: nothing after it is read.
+func TestLengthAndChunksEndTheConnection(t *testing.T) {
+	r := startRig(t, nil)
+	got := r.talk("POST / HTTP/1.1\r\nHost: bridge\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + request())
+	if strings.Count(got, "HTTP/1.1 ") != 1 || !strings.HasPrefix(got, "HTTP/1.1 404 ") || !strings.Contains(got, "Connection: close\r\n") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestStalledBodyIsCut(t *testing.T) {
 	r := startRig(t, func(s *Server) { s.Limits.HeaderTimeout = 50 * time.Millisecond })
 	c := r.dialRaw()
