@@ -85,6 +85,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 	h.Set("X-Content-Type-Options", "nosniff")
 	p := &patient{w, http.NewResponseController(w), r.ProtoMajor >= 2}
 	p.extend()
+	if r.ContentLength != 0 && !p.shared { // net/http reads on in a body before it closes
+		p.control.SetReadDeadline(time.Now().Add(s.limits().HeaderTimeout))
+	}
 	http.Error(p, refusal.Reason, refusal.Status)
 }
 

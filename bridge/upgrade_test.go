@@ -260,6 +260,15 @@ func TestLengthAndChunksEndTheConnection(t *testing.T) {
 	}
 }
 
+// An upgrade's body is refused, and not waited for either.
+func TestStalledBodyOfAnUpgradeIsCut(t *testing.T) {
+	r := startRig(t, func(s *Server) { s.Limits.HeaderTimeout = 50 * time.Millisecond })
+	got := r.talk(strings.Replace(request(), "Host:", "Content-Length: 100\r\nHost:", 1) + "only this")
+	if !strings.HasPrefix(got, "HTTP/1.1 400") {
+		t.Errorf("%q", got)
+	}
+}
+
 func TestStalledBodyIsCut(t *testing.T) {
 	r := startRig(t, func(s *Server) { s.Limits.HeaderTimeout = 50 * time.Millisecond })
 	c := r.dialRaw()
