@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 )
 
 // sentinel is what must not be seen.
@@ -83,7 +84,11 @@ func raw(t *testing.T, address, text string) string {
 		t.Fatal(err)
 	}
 	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(patience / 8))
 	io.WriteString(conn, text)
-	got, _ := io.ReadAll(conn)
+	got, err := io.ReadAll(conn)
+	if err != nil && failing(err) == "silence" {
+		t.Errorf("%q is answered by %q, and goes on", text, got)
+	}
 	return string(got)
 }

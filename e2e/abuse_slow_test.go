@@ -43,6 +43,8 @@ func TestAbuseBySlowness(t *testing.T) {
 		{"half a head", false, "", head, "", "gone"},
 		{"a head that begins byte by byte", false, "", "G", "ET /" + strings.Repeat("x", 1000), "400, gone"},
 		{"a head byte by byte", false, "", head, "x", "gone"},
+		{"half a body", false, "", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nx", "", "405, gone"},
+		{"half a body of an upgrade", false, "", strings.Join(upgrading("/", "Host: x", "Content-Length: 10"), "\r\n") + "\r\n\r\nx", "", "400, gone"},
 		{"nothing over TLS", true, "", "", "", "gone"},
 		{"a head byte by byte over TLS", true, "", head, "x", "gone"},
 		{"half a PROXY header", false, proxies, "PROXY TCP4 ", "", "gone"},
@@ -55,7 +57,7 @@ func TestAbuseBySlowness(t *testing.T) {
 			clients.Go(func() { client.attack(c) })
 		}
 		clients.Wait()
-	}, "", counts{"nothing to go by in time": 3, "tls handshake failed": 3, noRequest: 4, "bad PROXY header": 3}, ""},
+	}, "", counts{"nothing to go by in time": 3, "tls handshake failed": 3, noRequest: 4, "bad PROXY header": 3, "a WebSocket upgrade must not carry a body": 1}, ""},
 		{"frames byte by byte", func(c *talker) { byByte(c, nil) }, `101, "hello", pong "hi", close 1000, gone`, nil, ""},
 		{"frames byte by byte over TLS", func(c *talker) { byByte(c, believing) }, `101, "hello", pong "hi", close 1000, gone`, nil, ""},
 	})
