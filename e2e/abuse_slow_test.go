@@ -58,8 +58,8 @@ func TestAbuseBySlowness(t *testing.T) {
 		}
 		clients.Wait()
 	}, "", counts{"nothing to go by in time": 3, "tls handshake failed": 3, noRequest: 4, "bad PROXY header": 3, "a WebSocket upgrade must not carry a body": 1}, ""},
-		{"frames byte by byte", func(c *talker) { byByte(c, nil) }, `101, "hello", pong "hi", close 1000, gone`, nil, ""},
-		{"frames byte by byte over TLS", func(c *talker) { byByte(c, believing) }, `101, "hello", pong "hi", close 1000, gone`, nil, ""},
+		{"frames byte by byte", func(c *talker) { byByte(c, nil) }, `101, pong "hi", "hello", close 1000, gone`, nil, ""},
+		{"frames byte by byte over TLS", func(c *talker) { byByte(c, believing) }, `101, pong "hi", "hello", close 1000, gone`, nil, ""},
 	})
 }
 
@@ -101,11 +101,15 @@ func (sl slow) attack(c *talker) {
 func byByte(c *talker, config *tls.Config) {
 	c.reach(config)
 	c.upgrade("/")
-	for _, b := range []byte(masked(final|opBinary, "hello") + masked(final|opPing, "hi")) {
-		c.say(string([]byte{b}))
+	dribble := func(text string) {
+		for i := range len(text) {
+			c.say(text[i : i+1])
+		}
 	}
-	c.hear(5)
+	dribble(masked(final|opPing, "hi"))
 	c.next()
+	dribble(masked(final|opBinary, "hello"))
+	c.hear(5)
 	c.shut(closing(1000, ""))
 	c.end()
 }
