@@ -7,7 +7,7 @@ FUZZFOR = 60s
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz fuzz-smoke e2e e2e-race left-out soak soak-short bench man dist packages
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz fuzz-smoke e2e e2e-race scan left-out soak soak-short bench man dist packages
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,7 @@ help:
 build: ## the static binary, in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
 
-test: clear install ui fmt-check vet lint build cross race http3 fuzz-smoke e2e soak-short e2e-race packages left-out ## all of it, as CI does
+test: clear install ui fmt-check vet lint build cross race http3 fuzz-smoke e2e soak-short e2e-race scan packages left-out ## all of it, as CI does
 
 clear:
 	@rm -f bin/left-out
@@ -64,6 +64,9 @@ e2e: ## real programs through the real binary
 e2e-race: ## the same through a binary that looks for data races
 	go build -race -o bin/wsbridge-race ./cmd/wsbridge
 	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race GORACE=atexit_sleep_ms=0 ci/gotest.sh e2e-race -count=1 -timeout 30m ./e2e
+
+scan: build ## testssl.sh and sslscan, on TLS as it is by default
+	ci/scan.sh
 
 left-out:
 	@ci/left-out.sh

@@ -8,8 +8,8 @@ cd "$(dirname "$0")/.."
 packages='buildah busybox-static caddy chromium curl haproxy iproute2
 libprotocol-websocket-perl man-db mandoc mosquitto mosquitto-clients nginx-light
 novnc openssh-client openssh-server openssl procps python3-autobahn
-python3-websocket python3-websockets redis-server rpm shellcheck systemd
-tigervnc-standalone-server tshark websockify x11-xserver-utils xterm'
+python3-websocket python3-websockets redis-server rpm shellcheck sslscan
+systemd testssl.sh tigervnc-standalone-server tshark websockify x11-xserver-utils xterm'
 
 # have is whether a program is there, wherever it came from.
 have() { command -v "$1" >/dev/null; }
