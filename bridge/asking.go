@@ -44,7 +44,5 @@ func (s *Server) moved(conn net.Conn, state http.ConnState) {
 		s.counters.add(noRequest)
 		s.log().Info("connection ended without a valid request", "client", conn.RemoteAddr().String())
 	}
-	if state == http.StateClosed || state == http.StateHijacked {
-		s.conns.Add(-1)
-	}
+	step(conn, state)
 }

@@ -34,7 +34,7 @@ func (s *Server) direct(c *opened) (done bool) {
 		c.decision = d
 		return false
 	}
-	s.conns.Add(-1)
+	c.place.leave()
 	conn, _ := unwrap(c)
 	if _, err := c.Conn.Write(switching(nil, r.Header.Get(keyHeader), d)); err != nil {
 		s.left(session.id, conn, err)

@@ -15,25 +15,26 @@ import (
 	"github.com/wsbridge/wsbridge/sniff"
 )
 
-// serveConn looks at what a new connection, which is counted, speaks and hands
-// it on, or refuses it and says why.
-func (s *Server) serveConn(raw net.Conn, crowded bool) {
+// serveConn looks at what a new connection, whose place is p, speaks and hands it
+// on, or refuses it and says why.
+func (s *Server) serveConn(raw net.Conn, p *place, crowded bool) {
 	if crowded {
-		s.reject(raw, http.StatusServiceUnavailable, "too many connections")
-		s.conns.Add(-1)
+		s.turnCrowdAway(raw)
+		p.leave()
 		return
 	}
 	stop := context.AfterFunc(s.ctx, func() { raw.Close() })
+	p.waits(func() { sendAway(raw) })
 	var conn net.Conn
 	if known := s.announced(raw); known != nil {
-		conn = s.greet(known)
+		conn = s.greet(known, p)
 	}
 	if !stop() && conn != nil {
 		conn.Close()
 		conn = nil
 	}
 	if conn == nil {
-		s.conns.Add(-1)
+		p.leave()
 		return
 	}
 	if c := openedOf(conn); c != nil && s.direct(c) {
@@ -44,17 +45,26 @@ func (s *Server) serveConn(raw net.Conn, crowded bool) {
 
 // handOn gives a connection that speaks HTTP to the HTTP server.
 func (s *Server) handOn(conn net.Conn) {
+	p := placeOf(conn)
+	if c, ok := conn.(*opened); !ok {
+		p.waits(func() { below(conn).Close() })
+	} else if c.decision == nil {
+		p.waits(func() { sendAway(c.Conn) })
+	}
 	if !s.handoff.give(conn) {
-		s.conns.Add(-1)
+		p.leave()
 	}
 }
 
 // greet returns the connection HTTP is to be spoken on, or nil when there is
 // none: then raw is closed.
-func (s *Server) greet(raw net.Conn) net.Conn {
+func (s *Server) greet(raw net.Conn, p *place) net.Conn {
 	conn := sniff.New(raw)
 	rules := s.now()
 	kind, err := conn.Sniff(s.limits().SniffTimeout)
+	if !p.heard() {
+		err = errGaveWay
+	}
 	reason, refused := rules.refuses(raw.RemoteAddr())
 	switch {
 	case err != nil:
@@ -63,7 +73,7 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 	case refused:
 		s.turnAway(conn, reason, lastWords(kind, reason))
 	case kind == sniff.TLS && rules.TLS != nil:
-		return s.handshake(conn, rules.TLS)
+		return s.handshake(conn, p, rules.TLS)
 	case kind == sniff.TLS:
 		s.turnAway(conn, "SSL connection but no certificate is configured", tlsRefusal)
 	case kind == sniff.SSLv2:
@@ -75,7 +85,7 @@ func (s *Server) greet(raw net.Conn) net.Conn {
 	case rules.TLSOnly:
 		s.reject(conn, http.StatusBadRequest, "non-SSL connection received but disallowed: use wss:// or https://")
 	default:
-		return &opened{prefixed: detached(conn)}
+		return &opened{prefixed: detached(conn, p)}
 	}
 	return nil
 }
@@ -97,16 +107,20 @@ var tlsRefusal = []byte{21, 3, 1, 0, 2, 2, 40}
 var tlsDenied = []byte{21, 3, 1, 0, 2, 2, 49}
 
 // handshake does TLS under its own deadline. A failure is told by the alert.
-func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
+func (s *Server) handshake(conn *sniff.Conn, p *place, config *tls.Config) net.Conn {
 	ctx, cancel := context.WithTimeout(s.ctx, s.limits().HeaderTimeout)
 	defer cancel()
 	began := time.Now()
 	growStack(0)
-	below := &transport{Conn: conn, pool: &s.buffers, turn: &turn{of: s.turns, ctx: ctx}}
+	below := &transport{Conn: conn, pool: &s.buffers, place: p, turn: &turn{of: s.turns, ctx: ctx}}
 	secure := tls.Server(below, config)
 	err := secure.HandshakeContext(ctx)
 	below.turn.release()
 	below.turn = nil
+	if !p.heard() {
+		conn.Close()
+		return nil
+	}
 	if err != nil {
 		s.counters.add("tls handshake failed")
 		s.log().Warn("tls handshake failed", "client", conn.RemoteAddr().String(), "err", err)
@@ -119,12 +133,12 @@ func (s *Server) handshake(conn *sniff.Conn, config *tls.Config) net.Conn {
 		return nil
 	}
 	s.greeted("tls", began)
-	return s.firstWords(secure)
+	return s.firstWords(secure, p)
 }
 
 // firstWords reads what a TLS client says first, which most often is a whole
 // request head. HTTP/2 is left alone. nil: it said nothing in time, or left.
-func (s *Server) firstWords(secure *tls.Conn) net.Conn {
+func (s *Server) firstWords(secure *tls.Conn, p *place) net.Conn {
 	state := secure.ConnectionState()
 	if state.NegotiatedProtocol == "h2" {
 		return secure
@@ -133,14 +147,15 @@ func (s *Server) firstWords(secure *tls.Conn) net.Conn {
 	secure.SetReadDeadline(until)
 	room := s.heads.room()
 	defer s.heads.rooms.Put(room)
+	p.waits(func() { secure.NetConn().Close() })
 	n, err := secure.Read(room[:])
-	if n == 0 {
+	if !p.heard() || n == 0 {
 		s.log().Debug("connection closed before its first request", "client", secure.RemoteAddr().String(), "err", err)
 		secure.Close()
 		return nil
 	}
 	secure.SetReadDeadline(time.Time{})
-	words := &prefixed{secure, bytes.Clone(room[:n])}
+	words := &prefixed{secure, bytes.Clone(room[:n]), p}
 	return &secured{&opened{prefixed: words, tls: &state}, until}
 }
 

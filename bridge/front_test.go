@@ -112,7 +112,7 @@ func TestStalledTLSHandshakeIsCut(t *testing.T) {
 func TestShutdownCutsGreetings(t *testing.T) {
 	r := startRig(t, nil)
 	c := r.dialRaw()
-	r.eventually("greeting", func() bool { return r.server.conns.Load() == 1 })
+	r.eventually("greeting", func() bool { return r.server.places.count() == 1 })
 	if err := r.server.Shutdown(t.Context()); err != nil {
 		t.Error(err)
 	}

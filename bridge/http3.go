@@ -58,18 +58,19 @@ func (s *Server) accept3(l *quic.Listener, server *http3.Server) {
 		if err != nil {
 			return
 		}
-		if s.conns.Add(1) > int64(s.limits().connections) {
-			s.conns.Add(-1)
+		p, crowded := s.places.enter(conn.RemoteAddr().String(), s.limits().connections)
+		if crowded {
+			p.leave()
 			conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeExcessiveLoad), "too many connections")
 			continue
 		}
 		serve := func() {
 			server.ServeQUICConn(conn)
-			s.conns.Add(-1)
+			p.leave()
 		}
 		if !s.fronts.start(serve) {
 			conn.CloseWithError(quic.ApplicationErrorCode(http3.ErrCodeNoError), endShutdown.reason)
-			s.conns.Add(-1)
+			p.leave()
 		}
 	}
 }

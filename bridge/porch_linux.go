@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"net/http"
 	"net/netip"
 	"os"
 	"time"
@@ -35,6 +36,7 @@ type guest struct {
 	crowded bool  // there were too many already
 	waits   error // for a descriptor
 	timeout *loop.Timer
+	place   *place
 }
 
 const (
@@ -160,7 +162,8 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 	p.loop.Open(&g.socket, fd, g)
 	p.guests[g] = struct{}{}
 	g.timeout = p.loop.AfterFunc(s.limits().SniffTimeout, func() { g.silent(sniff.ErrSilent) })
-	g.crowded = s.conns.Add(1) > int64(s.limits().connections)
+	g.place, g.crowded = s.places.enter(g.addr, s.limits().connections)
+	g.place.waits(func() { p.loop.Do(g.giveWay) })
 	if g.crowded || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
 		g.passOn(nil)
 	}
@@ -170,7 +173,15 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 // session.
 func (g *guest) leave() {
 	g.move()
-	g.porch.server.conns.Add(-1)
+	g.place.leave()
+}
+
+// giveWay closes a guest whose place is somebody else's, unless it has moved on.
+func (g *guest) giveWay() {
+	if _, here := g.porch.guests[g]; here {
+		g.socket.Write(plainAnswer(http.StatusServiceUnavailable, gaveWay))
+		g.leave()
+	}
 }
 
 // move ends what the porch knows of g. It is counted still: somebody else has
@@ -209,6 +220,9 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		g.passOn(nil)
 		return
 	}
+	if !g.place.heard() {
+		return // giveWay is on its way
+	}
 	r.RemoteAddr = g.addr
 	d, session := s.judge(s.now().identify(r))
 	if session == nil {
@@ -245,7 +259,7 @@ func (g *guest) enter(session *session, early []byte) {
 		session.release()
 		return
 	}
-	s.conns.Add(-1)
+	g.place.leave()
 	go s.launch(session, conn)
 }
 
@@ -292,17 +306,17 @@ func (g *guest) passOn(d *decision) {
 		return
 	}
 	if err != nil {
-		s.conns.Add(-1)
+		g.place.leave()
 		go s.log().Error("cannot take a connection", "client", g.addr, "err", err)
 		return
 	}
-	next := func() { s.serveConn(conn, g.crowded) }
+	next := func() { s.serveConn(conn, g.place, g.crowded) }
 	if d != nil {
-		next = func() { s.handOn(&opened{prefixed: &prefixed{conn, nil}, decision: d}) }
+		next = func() { s.handOn(&opened{prefixed: &prefixed{conn, nil, g.place}, decision: d}) }
 	}
 	if !s.fronts.start(next) {
 		conn.Close()
-		s.conns.Add(-1)
+		g.place.leave()
 	}
 }
 

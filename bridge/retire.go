@@ -35,7 +35,7 @@ func (s *Server) Retire(ctx context.Context) error {
 // deserted looks at connections first: one that becomes a session has its slot
 // before it is no connection any more.
 func (s *Server) deserted() bool {
-	return s.conns.Load() == 0 && s.sessions.count() == 0
+	return s.places.count() == 0 && s.sessions.count() == 0
 }
 
 // lastAnswer ends, after Retire, an HTTP connection with the answer to come.

@@ -53,7 +53,7 @@ func generation(t *testing.T, l net.Listener, to Target) (retire func()) {
 		if err := <-served; err != ErrServerClosed {
 			t.Errorf("Serve: %v", err)
 		}
-		if n := s.conns.Load(); n != 0 {
+		if n := s.places.count(); n != 0 {
 			t.Errorf("%d connections counted after all have gone", n)
 		}
 		s.Shutdown(ctx)
@@ -117,7 +117,7 @@ func TestRetireWaitsForThoseWhoAreIn(t *testing.T) {
 			r := startRig(t, secure)
 			c := r.dialRaw()
 			io.WriteString(c, tc.before)
-			r.eventually("being in", func() bool { return r.server.conns.Load() == 1 })
+			r.eventually("being in", func() bool { return r.server.places.count() == 1 })
 			retired := make(chan error, 1)
 			go func() { retired <- r.server.Retire(t.Context()) }()
 			r.eventually("a closed door", func() bool { return !r.knock() })
@@ -157,7 +157,7 @@ func (r *rig) knock() bool {
 func TestRetireWithASilentGuest(t *testing.T) {
 	r := startRig(t, func(s *Server) { s.Limits.SniffTimeout = 50 * time.Millisecond })
 	c := r.dialRaw()
-	r.eventually("being in", func() bool { return r.server.conns.Load() == 1 })
+	r.eventually("being in", func() bool { return r.server.places.count() == 1 })
 	if err := r.server.Retire(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -81,7 +81,7 @@ func TestSecureClientSaysNoRequest(t *testing.T) {
 			if _, err := io.Copy(io.Discard, c); err != nil {
 				t.Error(err)
 			}
-			r.eventually("the end of the connection", func() bool { return r.server.conns.Load() == 0 })
+			r.eventually("the end of the connection", func() bool { return r.server.places.count() == 0 })
 		})
 	}
 }

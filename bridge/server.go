@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/wsbridge/wsbridge/deflate"
@@ -85,7 +86,7 @@ type Server struct {
 	web      *http.Server
 	handoff  *handoff
 	sessions *sessions
-	conns    atomic.Int64 // connections that are no session (yet)
+	places   places
 	turns    turns
 	fronts   fronts // serveConn, the HTTP server, porches
 	counters counters
@@ -153,10 +154,10 @@ func (s *Server) Serve(l net.Listener) error {
 
 // receive has a connection that was accepted greeted.
 func (s *Server) receive(conn net.Conn) {
-	crowded := s.conns.Add(1) > int64(s.limits().connections)
-	if !s.fronts.start(func() { s.serveConn(conn, crowded) }) {
+	p, crowded := s.places.enter(conn.RemoteAddr().String(), s.limits().connections)
+	if !s.fronts.start(func() { s.serveConn(conn, p, crowded) }) {
 		conn.Close()
-		s.conns.Add(-1)
+		p.leave()
 	}
 }
 
@@ -183,8 +184,12 @@ func longerPause(pause time.Duration) time.Duration {
 	return min(max(2*pause, 5*time.Millisecond), time.Second)
 }
 
-// acceptFailed tells of a failure and waits it out.
+// acceptFailed tells of a failure and waits it out. Where there are no
+// descriptors left, somebody gives one back.
 func (s *Server) acceptFailed(pause time.Duration, err error) {
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		s.places.makeRoom(1)
+	}
 	s.counters.add("accept failed")
 	s.log().Error("cannot accept a connection", "err", err, "retry_in", pause)
 	select {
@@ -198,6 +203,7 @@ func (s *Server) start() {
 	s.ctx, s.quit = context.WithCancel(context.Background())
 	s.open, s.shut = context.WithCancel(s.ctx)
 	s.sessions = newSessions()
+	s.places.gaveWay = s.gaveWay
 	s.use(s.Rules)
 	s.sessions.ended = s.SessionEnded
 	s.handoff = newHandoff()

@@ -38,7 +38,7 @@ type SessionInfo struct {
 // Stats returns the counts of now.
 func (s *Server) Stats() Stats {
 	s.once.Do(s.start)
-	stats := Stats{Sessions: s.sessions.count(), Connections: int(s.conns.Load()), Refused: s.counters.snapshot()}
+	stats := Stats{Sessions: s.sessions.count(), Connections: s.places.count(), Refused: s.counters.snapshot()}
 	s.totals.into(&stats)
 	s.sessions.each(func(l live) {
 		info := l.info()

@@ -12,9 +12,10 @@ import (
 // uncork are gathered, and reads do not block (see secureSource).
 type transport struct {
 	net.Conn
-	pool *buffers
-	gate *gate // reads without blocking; nil until detach
-	turn *turn // of the handshake; nil after it
+	pool  *buffers
+	gate  *gate  // reads without blocking; nil until detach
+	turn  *turn  // of the handshake; nil after it
+	place *place // nil in a session
 
 	mu     sync.Mutex // crypto/tls may also write from a Read (key update)
 	corked bool
@@ -28,13 +29,14 @@ func (t *transport) CloseWrite() error { return closeWrite(t.Conn) }
 // detach leaves the sniffed connection behind for the raw socket, read through
 // a gate from now on; false where the system offers none.
 func (t *transport) detach() bool {
+	t.place = nil
 	sniffed, ok := t.Conn.(*sniff.Conn)
 	if !ok {
 		return t.gate != nil
 	}
 	raw, rest := sniffed.Detach()
 	raw = bare(raw)
-	t.Conn = &prefixed{raw, rest}
+	t.Conn = &prefixed{raw, rest, nil}
 	if t.gate = newGate(raw, rest, t.pool); t.gate != nil {
 		t.Conn = raw
 	}
@@ -54,9 +56,13 @@ func (t *transport) Read(p []byte) (int, error) {
 // readInTurn holds no turn while it waits for the client.
 func (t *transport) readInTurn(p []byte) (int, error) {
 	t.turn.release()
+	t.place.waits(func() { t.Conn.Close() })
 	n, err := t.Conn.Read(p)
 	if err != nil {
 		return n, err
+	}
+	if !t.place.heard() {
+		return 0, errGaveWay
 	}
 	if err := t.turn.take(); err != nil {
 		return 0, err
@@ -113,13 +119,14 @@ func (t *transport) flush() error {
 // prefixed is a connection with bytes that were read ahead of it.
 type prefixed struct {
 	net.Conn
-	rest []byte
+	rest  []byte
+	place *place // while it is no session
 }
 
 // detached is c without the looking.
-func detached(c *sniff.Conn) *prefixed {
+func detached(c *sniff.Conn, p *place) *prefixed {
 	raw, rest := c.Detach()
-	return &prefixed{raw, rest}
+	return &prefixed{raw, rest, p}
 }
 
 func (c *prefixed) Read(p []byte) (int, error) {

@@ -231,17 +231,6 @@ func TestSessionLimits(t *testing.T) {
 	}
 }
 
-func TestTooManyConnections(t *testing.T) {
-	r := startRig(t, func(s *Server) { s.Limits.connections = 2 })
-	r.dialRaw()
-	r.dialRaw()
-	r.eventually("both taken", func() bool { return r.server.conns.Load() == 2 })
-	answer, body := r.ask("GET / HTTP/1.1\r\nHost: bridge\r\n\r\n")
-	if answer.StatusCode != 503 || body != "too many connections\n" {
-		t.Errorf("%s %q", answer.Status, body)
-	}
-}
-
 func TestStalledHeadIsCut(t *testing.T) {
 	r := startRig(t, func(s *Server) { s.Limits.HeaderTimeout = 50 * time.Millisecond })
 	c := r.dialRaw()
