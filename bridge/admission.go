@@ -15,14 +15,16 @@ type sessions struct {
 	ended func() // called after every one; may be nil
 
 	mu            sync.Mutex
-	max, maxPerIP int             // 0: no limit
-	live          map[live]uint64 // and its number
-	last          uint64          // number given
-	taken         int             // slots: live sessions and handshakes being answered
-	perIP         map[string]int  // slots by client address
-	closed        bool            // no more are admitted
-	late          func(live)      // what the live were told last, for those that start later
-	idle          chan struct{}   // closed when, after close, the last slot is given back
+	max, maxPerIP int // 0: no limit
+	live          map[live]*standing
+	last          uint64         // number given
+	taken         int            // slots: live sessions and handshakes being answered
+	perIP         map[string]int // slots by client address
+	closed        bool           // no more are admitted
+	short         bool           // of memory: no more for now
+	looks         int64          // how often was counted what they carry
+	late          func(live)     // what the live were told last, for those that start later
+	idle          chan struct{}  // closed when, after close, the last slot is given back
 }
 
 // live is a session of any kind. stop ends it well, cut at once; both return
@@ -30,12 +32,22 @@ type sessions struct {
 type live interface {
 	stop(why ending)
 	cut()
+	payload() int64 // payload bytes so far, both ways; -1: not known
 	who() clientID
 	info() SessionInfo // without its ID
 }
 
+// standing is what is known of a live session besides.
+type standing struct {
+	live    live
+	number  uint64
+	carried int64 // when it was counted last
+	since   int64 // the count from which on it has been that
+	told    bool  // to go, for want of memory
+}
+
 func newSessions() *sessions {
-	return &sessions{live: map[live]uint64{}, perIP: map[string]int{}, idle: make(chan struct{})}
+	return &sessions{live: map[live]*standing{}, perIP: map[string]int{}, idle: make(chan struct{})}
 }
 
 // limit is for who comes from now on.
@@ -57,6 +69,8 @@ func (ss *sessions) admit(remote string) (release func(), refusal *Refusal) {
 	switch {
 	case ss.closed:
 		return busy(endShutdown.reason)
+	case ss.short:
+		return busy("short of memory: try again later")
 	case ss.max > 0 && ss.taken >= ss.max:
 		return busy("too many sessions")
 	case ss.maxPerIP > 0 && ip != "" && ss.perIP[ip] >= ss.maxPerIP:
@@ -83,7 +97,7 @@ func (ss *sessions) release(ip string) {
 func (ss *sessions) enter(l live) {
 	ss.mu.Lock()
 	ss.last++
-	ss.live[l] = ss.last
+	ss.live[l] = &standing{live: l, number: ss.last, since: ss.looks}
 	late := ss.late
 	ss.mu.Unlock()
 	if late != nil {
@@ -114,7 +128,11 @@ func (ss *sessions) tell(f func(live)) {
 func (ss *sessions) numbered() map[live]uint64 {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
-	return maps.Clone(ss.live)
+	all := make(map[live]uint64, len(ss.live))
+	for l, at := range ss.live {
+		all[l] = at.number
+	}
+	return all
 }
 
 // each calls f for every live session.

@@ -46,6 +46,7 @@ var (
 	endKilled    = ending{by: "bridge", code: 1001, reason: "ended by the administrator"}
 	endNoFiles   = ending{by: "bridge", code: 1013, reason: "bridge has too many open files"}
 	endForbidden = ending{by: "bridge", code: 1008, reason: "no longer allowed"}
+	endMemory    = ending{by: "bridge", code: 1013, reason: "bridge short of memory", brief: true}
 	endShutdown  = ending{by: "bridge", code: 1001, reason: "bridge shutting down"}
 )
 

@@ -14,7 +14,7 @@ var closeTable = []ending{
 	endClientClosed, endClientVanished, endClientReset, endProtocol, endPayload,
 	endTargetClosed, endTargetReset, endTargetRefused, endTargetUnknown, endTargetTimeout,
 	endTargetUnreachable, endTargetFailed, endTargetTold, endTargetNotText,
-	endHeartbeat, endIdle, endKilled, endNoFiles, endForbidden, endShutdown,
+	endHeartbeat, endIdle, endKilled, endNoFiles, endForbidden, endMemory, endShutdown,
 }
 
 // docs/close-codes.md has each row, and no other.

@@ -77,11 +77,7 @@ func (x *exchange) run() {
 func (x *exchange) conclude(how Ending) {
 	x.ended(ending{by: how.By, code: ws.StatusCode(how.Code), reason: how.Reason})
 	why := x.why()
-	timeout := x.server.limits().EndTimeout
-	if why.by == "client" { // it is gone, or said its last, or broke the protocol
-		timeout = min(timeout, briefTimeout)
-	}
-	until := time.Now().Add(timeout)
+	until := time.Now().Add(x.timeout(why))
 	if said := lastWord(why, how.Answer); said.Code != ws.StatusAbnormalClosure {
 		x.conn.Close(said.Code, said.Reason)
 	}
@@ -89,6 +85,15 @@ func (x *exchange) conclude(how Ending) {
 	stats := x.conn.Stats()
 	how.ToTarget, how.ToClient = stats.Received, stats.Sent
 	x.server.logEnd(x.id, x.visit.String(), x.start, how, why)
+}
+
+// timeout is how long the end may take.
+func (x *exchange) timeout(why ending) time.Duration {
+	timeout := x.server.limits().EndTimeout
+	if why.brief || why.by == "client" { // it is gone, or said its last, or broke the protocol
+		timeout = min(timeout, briefTimeout)
+	}
+	return timeout
 }
 
 // lastWord is what the client is told: what the service says, or why it ended;
@@ -122,7 +127,7 @@ func (x *exchange) why() ending {
 // stop makes Serve return; run then tells the client why.
 func (x *exchange) stop(why ending) {
 	if x.ended(why) {
-		x.conn.GiveUp(errors.New(why.reason), time.Now().Add(x.server.limits().EndTimeout))
+		x.conn.GiveUp(errors.New(why.reason), time.Now().Add(x.timeout(why)))
 	}
 }
 
@@ -132,6 +137,11 @@ func (x *exchange) cut() {
 }
 
 func (x *exchange) who() clientID { return x.id }
+
+func (x *exchange) payload() int64 {
+	stats := x.conn.Stats()
+	return stats.Received + stats.Sent
+}
 
 func (x *exchange) info() SessionInfo {
 	info, stats := x.id.info(x.visit.String(), x.start), x.conn.Stats()
@@ -179,5 +189,6 @@ type relayed struct {
 
 func (r *relayed) stop(why ending)   { r.cancel(errors.New(why.reason)) }
 func (r *relayed) cut()              { r.stop(endShutdown) }
+func (r *relayed) payload() int64    { return -1 }
 func (r *relayed) who() clientID     { return r.id }
 func (r *relayed) info() SessionInfo { return r.about }

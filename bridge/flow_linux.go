@@ -178,6 +178,9 @@ func (f *flow) ended(why ending) (first bool) {
 // expire is the end's deadline: both sides are read no more. The Close frame
 // has a little longer.
 func (f *flow) expire() {
+	if f.s.why() == endMemory {
+		f.client.Abandon()
+	}
 	f.up.drop(f.s)
 	f.upDone()
 	f.downEnded()

@@ -73,6 +73,9 @@ type Server struct {
 	// Greeted, when set, is told how long a phase of the way to a session took:
 	// "tls", or "upgrade" from the request to the 101.
 	Greeted func(phase string, took time.Duration)
+	// Memory, when set, is the share taken of the memory that there may be, 1 for
+	// all of it. It is asked once a second, and may take its time.
+	Memory func() float64
 	// SessionEnded, when set, is called after every session; it may not block.
 	SessionEnded func()
 
@@ -87,6 +90,8 @@ type Server struct {
 	handoff  *handoff
 	sessions *sessions
 	places   places
+	shedding atomic.Int32
+	calm     context.CancelFunc // ends watching the memory
 	turns    turns
 	fronts   fronts // serveConn, the HTTP server, porches
 	counters counters
@@ -210,6 +215,10 @@ func (s *Server) start() {
 	s.turns = newTurns()
 	s.web = s.newWeb()
 	s.fronts.start(func() { s.web.Serve(s.handoff) })
+	var watched context.Context
+	if watched, s.calm = context.WithCancel(context.Background()); s.Memory != nil {
+		s.fronts.start(func() { s.watchMemory(watched) })
+	}
 }
 
 // Use puts rules in force for who comes from now on; nobody meets half of them.
@@ -256,6 +265,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		s.web.Close()
 		err = webErr
 	}
+	s.calm()
 	s.fronts.end()
 	s.loops.close()
 	s.pipes.close()

@@ -248,6 +248,8 @@ func (s *session) logEnd() {
 
 func (s *session) who() clientID { return s.id }
 
+func (s *session) payload() int64 { return s.toTarget.Load() + s.toClient.Load() }
+
 func (s *session) info() SessionInfo {
 	info := s.id.info(s.to.String(), s.start)
 	info.RTT = s.roundTrip()

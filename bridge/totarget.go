@@ -60,6 +60,9 @@ func (r *receiver) lost(err error) {
 		}
 	}
 	r.s.ended(clientEnding(err))
+	if r.s.why() == endMemory {
+		abandon(r.s.client)
+	}
 }
 
 func (r *receiver) carry(out unframed) bool {

@@ -167,6 +167,12 @@ func (s *Socket) Acked() int64 {
 	return int64(info.Bytes_acked)
 }
 
+// Abandon has Close throw away what the peer has not taken, which the kernel would
+// keep for it: the peer gets a reset.
+func (s *Socket) Abandon() {
+	unix.SetsockoptLinger(s.fd, unix.SOL_SOCKET, unix.SO_LINGER, &unix.Linger{Onoff: 1})
+}
+
 // CloseWrite ends the sending side.
 func (s *Socket) CloseWrite() {
 	if s.loop != nil {

@@ -145,6 +145,7 @@ export type Why =
   | 'session idle'
   | 'ended by the administrator'
   | 'no longer allowed'
+  | 'bridge short of memory'
   | 'client answered none of two pings'
   /** There was no Close frame. */
   | 'connection lost'
