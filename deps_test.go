@@ -32,6 +32,7 @@ web/demo:
 demo:
 target:       golang.org/x/sys
 policy:       ticket github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9 golang.org/x/crypto golang.org/x/time
+memory:
 record:
 access:       golang.org/x/sys
 ticket:       github.com/go-jose/go-jose/v4 github.com/redis/go-redis/v9
@@ -46,7 +47,7 @@ packaging/archive:
 packaging/bom:
 sandbox:      github.com/landlock-lsm/go-landlock golang.org/x/sys
 soak:         golang.org/x/net
-cmd/wsbridge: access admin bridge check config connect content demo extendedconnect gateway hub hub/fme hub/fme/console hub/nats listen logs man message passthrough policy record route sandbox systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
+cmd/wsbridge: access admin bridge check config connect content demo extendedconnect gateway hub hub/fme hub/fme/console hub/nats listen logs man memory message passthrough policy record route sandbox systemd target ticket web web/demo web/pages wrap github.com/spf13/cobra github.com/spf13/pflag golang.org/x/sys
 check:        frame message target github.com/gobwas/ws
 connect:      message target github.com/gobwas/ws
 content:      github.com/antchfx/xpath github.com/itchyny/gojq github.com/santhosh-tekuri/jsonschema/v6

@@ -33,6 +33,9 @@ type Bridge interface {
 	Totals() Totals
 	// Draining says that no new session is accepted any more.
 	Draining() bool
+	// Shedding is what is done for want of memory: 0 nothing, 1 no new session is
+	// accepted for now, 2 idle ones are closed, too.
+	Shedding() int
 }
 
 // Session is one client joined to one target.

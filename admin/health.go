@@ -24,6 +24,10 @@ func (a *Admin) ready(w http.ResponseWriter, r *http.Request) {
 		say(w, http.StatusServiceUnavailable, "not ready: draining")
 		return
 	}
+	if a.Bridge.Shedding() > 0 {
+		say(w, http.StatusServiceUnavailable, "not ready: short of memory")
+		return
+	}
 	if err := a.health.ask(a.Ready); err != nil {
 		line := "not ready"
 		if a.visitor(r) != stranger {

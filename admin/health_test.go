@@ -33,6 +33,11 @@ func TestHealth(t *testing.T) {
 			if got := ask(t, "GET", url+"/readyz"); got.status != c.status || got.body != c.says {
 				t.Errorf("%d %q, want %d %q", got.status, got.body, c.status, c.says)
 			}
+			bridge.shed(1)
+			if got := ask(t, "GET", url+"/readyz"); !c.draining && (got.status != 503 || got.body != "not ready: short of memory\n") {
+				t.Errorf("short of memory: %d %q", got.status, got.body)
+			}
+			bridge.shed(0)
 			if got := ask(t, "GET", url+"/livez"); got.status != 200 || got.body != "live\n" {
 				t.Errorf("livez: %d %q", got.status, got.body)
 			}

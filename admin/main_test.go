@@ -32,6 +32,7 @@ type fake struct {
 	live     map[string]*Session
 	totals   Totals
 	draining bool
+	shedding int
 }
 
 func newFake() *fake {
@@ -100,6 +101,18 @@ func (f *fake) Draining() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return f.draining
+}
+
+func (f *fake) Shedding() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.shedding
+}
+
+func (f *fake) shed(what int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.shedding = what
 }
 
 // busy is a bridge after some traffic: two sessions live, two have ended.

@@ -75,6 +75,7 @@ type numbers struct {
 	reasons *reasons
 
 	active, draining, memory, rtt    *prometheus.Desc
+	shedding                         *prometheus.Desc
 	sessions, bytes, refused, closed *prometheus.Desc
 }
 
@@ -86,6 +87,7 @@ func newNumbers(bridge Bridge, r *reasons) *numbers {
 		bridge: bridge, reasons: r,
 		active:   desc("sessions_active", "Sessions that live now."),
 		draining: desc("draining", "1: no new session is accepted any more."),
+		shedding: desc("shedding", "For want of memory: 1, new sessions are refused; 2, idle ones are closed, too; 0, nothing."),
 		memory:   desc("memory_bytes", "Memory that the process holds of the system's."),
 		rtt:      desc("rtt_seconds", "Round trip to clients, of the given share of live sessions at most.", "share"),
 		sessions: desc("sessions_total", "Sessions that were begun."),
@@ -97,7 +99,7 @@ func newNumbers(bridge Bridge, r *reasons) *numbers {
 
 // Describe implements prometheus.Collector.
 func (n *numbers) Describe(to chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{n.active, n.draining, n.memory, n.rtt, n.sessions, n.bytes, n.refused, n.closed} {
+	for _, d := range []*prometheus.Desc{n.active, n.draining, n.shedding, n.memory, n.rtt, n.sessions, n.bytes, n.refused, n.closed} {
 		to <- d
 	}
 }
@@ -117,6 +119,7 @@ func (n *numbers) Collect(to chan<- prometheus.Metric) {
 		to <- prometheus.MustNewConstMetric(n.rtt, prometheus.GaugeValue, rtt.Seconds(), share)
 	}
 	gauge(n.draining, oneIf(n.bridge.Draining()))
+	gauge(n.shedding, float64(n.bridge.Shedding()))
 	gauge(n.memory, float64(memory()))
 	counter(n.sessions, totals.Sessions)
 	counter(n.bytes, totals.ToTarget, "to_target")

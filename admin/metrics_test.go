@@ -75,6 +75,7 @@ func TestMetricsAreWhatTheBridgeDid(t *testing.T) {
 		"wsbridge_sessions_active":                        2,
 		"wsbridge_sessions_total":                         4,
 		"wsbridge_draining":                               0,
+		"wsbridge_shedding":                               0,
 		"wsbridge_bytes_total direction=to_target":        111,
 		"wsbridge_bytes_total direction=to_client":        2300,
 		"wsbridge_refused_total reason=unknown token":     2,
@@ -88,10 +89,11 @@ func TestMetricsAreWhatTheBridgeDid(t *testing.T) {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	bridge.drain()
+	bridge.shed(2)
 	bridge.end("a1", 1001, "bridge")
 	got = scrape(t, url, "wsbridge_")
 	for name, want := range map[string]float64{
-		"wsbridge_draining": 1, "wsbridge_sessions_active": 1, "wsbridge_close_total code=1001 who=bridge": 1,
+		"wsbridge_draining": 1, "wsbridge_shedding": 2, "wsbridge_sessions_active": 1, "wsbridge_close_total code=1001 who=bridge": 1,
 	} {
 		if got[name] != want {
 			t.Errorf("%s %v, want %v", name, got[name], want)

@@ -123,8 +123,9 @@ type Config struct {
 	SessionBytes         string
 	SessionTime          time.Duration
 
-	MaxSessions      int // 0: from the open-file limit
-	MaxSessionsPerIP int // 0: no limit of its own
+	MaxSessions      int    // 0: from the open-file limit
+	MaxSessionsPerIP int    // 0: no limit of its own
+	MemoryLimit      string // a size, or "off"; empty: GOMEMLIMIT, or the cgroup's
 	DialTimeout      time.Duration
 	EndTimeout       time.Duration
 	DrainTimeout     time.Duration

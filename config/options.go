@@ -191,6 +191,7 @@ func (c *Config) limits() []Option {
 	return []Option{
 		{"max-sessions", "", "N", "0", "sessions at a time; 0: as many as the open-file limit allows", &c.MaxSessions},
 		{"max-sessions-per-ip", "", "N", "0", "sessions at a time of one client address; 0: no limit of its own", &c.MaxSessionsPerIP},
+		{"memory-limit", "", "SIZE", "", "memory that the bridge may take: 512M, or off; near it new sessions are refused, then the longest idle closed; without it GOMEMLIMIT counts, or the limit of the cgroup less a tenth", &c.MemoryLimit},
 		{"dial-timeout", "", "N", "10s", "seconds to connect to the target; 0: as long as the system tries", &c.DialTimeout},
 		{"end-timeout", "", "N", "30s", "seconds for a session's second end after its first; 0: as long as it takes", &c.EndTimeout},
 		{"drain-timeout", "", "N", "10s", "seconds that sessions have to end after SIGTERM before they are cut; 0: cut at once", &c.DrainTimeout},

@@ -196,6 +196,8 @@ func (b adminBridge) Sessions() (all []admin.Session) {
 	return all
 }
 
+func (b adminBridge) Shedding() int { return int(b.Server.Shedding()) }
+
 func (b adminBridge) Totals() admin.Totals {
 	s := b.Stats()
 	t := admin.Totals{Sessions: s.Begun, ToTarget: s.ToTarget, ToClient: s.ToClient, Refused: map[string]int64{}, Closed: map[admin.CloseKey]int64{}}

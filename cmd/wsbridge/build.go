@@ -19,6 +19,7 @@ import (
 	"github.com/wsbridge/wsbridge/hub/fme"
 	"github.com/wsbridge/wsbridge/listen"
 	"github.com/wsbridge/wsbridge/logs"
+	"github.com/wsbridge/wsbridge/memory"
 	"github.com/wsbridge/wsbridge/wrap"
 )
 
@@ -43,6 +44,7 @@ type service struct {
 	hubs          *hubs
 	quotas        *quotas
 	program       *wrap.Program // nil: none is wrapped
+	gauge         *memory.Gauge // nil: no limit of memory is known
 	listeners     []net.Listener
 	admin         *admin.Admin // nil: none
 	adminListener net.Listener
@@ -93,6 +95,9 @@ func (s *service) build(ctx context.Context, stdout io.Writer) error {
 	}
 	s.summary = s.current.summary
 	s.current.gate.agreed()
+	if err := s.boundMemory(); err != nil {
+		return startError(err)
+	}
 	s.server = s.newServer(stdout)
 	for _, step := range []func(context.Context) error{s.listen, s.openAdmin} {
 		if err := step(ctx); err != nil {
@@ -116,6 +121,9 @@ func startError(err error) error {
 // newServer gives each field of the config to the field it is for.
 func (s *service) newServer(stdout io.Writer) *bridge.Server {
 	server := &bridge.Server{Rules: s.current.rules, Log: s.log, SessionEnded: s.sessionEnded, CleartextHTTP2: s.config.HTTP2 == "cleartext"}
+	if s.gauge != nil {
+		server.Memory = s.gauge.Full
+	}
 	if s.config.Pump == "goroutines" {
 		server.Pump = bridge.PumpGoroutines
 	}
@@ -255,6 +263,7 @@ func (s *service) close() {
 	}
 	s.retiring.Wait()
 	s.hubs.close()
+	s.gauge.Close()
 	if err := s.pid.remove(); err != nil {
 		s.log.Warn("pid file not removed", "err", err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/wsbridge/wsbridge/config"
 	"github.com/wsbridge/wsbridge/logs"
+	"github.com/wsbridge/wsbridge/memory"
 )
 
 // openLog opens all the places the log goes to. The caller closes it.
@@ -47,6 +48,7 @@ type summary struct {
 	tlsOnly     bool
 	daemon      bool
 	record      string // empty: nothing is recorded
+	memory      memory.Limit
 }
 
 func (s summary) lines() []string {
@@ -73,6 +75,9 @@ func (s summary) lines() []string {
 	if s.record != "" {
 		lines = append(lines, "  - Recording to '"+s.record+".*'")
 	}
+	if s.memory.Bytes > 0 {
+		lines = append(lines, memoryLine(s.memory))
+	}
 	if s.admin != "" {
 		lines = append(lines, "  - Administration on "+s.admin)
 	}
@@ -96,7 +101,8 @@ func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
 	switch {
 	case c.LogFormat == "json":
 		log.Info("listening", "listen", s.listen, "target", s.target, "routes", s.routes, "web", s.web,
-			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record)
+			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record,
+			"memory_limit", s.memory.Bytes)
 	case c.LogFile != "" || c.Syslog != "":
 		for _, line := range s.lines() {
 			log.Info(line)

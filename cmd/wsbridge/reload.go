@@ -187,7 +187,7 @@ func keepFixed(is, wanted *config.Config) (changed []string) {
 		{"hub-engine", &is.HubEngine, &wanted.HubEngine}, {"hub-slow", &is.HubSlow, &wanted.HubSlow},
 		{"run-once", &is.RunOnce, &wanted.RunOnce}, {"timeout", &is.Timeout, &wanted.Timeout},
 		{"idle-timeout", &is.IdleTimeout, &wanted.IdleTimeout}, {"daemon", &is.Daemon, &wanted.Daemon}, {"sandbox", &is.Sandbox, &wanted.Sandbox}, {"drain-timeout", &is.DrainTimeout, &wanted.DrainTimeout},
-		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"http2", &is.HTTP2, &wanted.HTTP2}, {"traffic", &is.Traffic, &wanted.Traffic},
+		{"upgrade-timeout", &is.UpgradeTimeout, &wanted.UpgradeTimeout}, {"pid-file", &is.PIDFile, &wanted.PIDFile}, {"pump", &is.Pump, &wanted.Pump}, {"memory-limit", &is.MemoryLimit, &wanted.MemoryLimit}, {"http2", &is.HTTP2, &wanted.HTTP2}, {"traffic", &is.Traffic, &wanted.Traffic},
 		{"admin", &is.Admin, &wanted.Admin}, {"admin-name", &is.AdminNames, &wanted.AdminNames},
 		{"log-format", &is.LogFormat, &wanted.LogFormat},
 		{"syslog", &is.Syslog, &wanted.Syslog}, {"legacy-syslog", &is.OldSyslog, &wanted.OldSyslog},
