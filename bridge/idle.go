@@ -28,8 +28,9 @@ func (ss *sessions) countCarried(look int64) {
 }
 
 // chooseIdle returns the sessions that are to go next: of those that have
-// carried nothing since that count the longest idle, one in shedShare. There
-// are none while others that were chosen are still there.
+// carried nothing since that count the longest idle, the newest of them first, one
+// in shedShare of all. There are none while others that were chosen are still
+// there.
 func (ss *sessions) chooseIdle(since int64) (chosen []live) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
@@ -43,7 +44,7 @@ func (ss *sessions) chooseIdle(since int64) (chosen []live) {
 		}
 	}
 	slices.SortFunc(idle, func(a, b *standing) int {
-		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.number, b.number))
+		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(b.number, a.number))
 	})
 	for _, at := range idle[:min(len(idle), 1+len(ss.live)/shedShare)] {
 		at.told = true
