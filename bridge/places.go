@@ -2,8 +2,10 @@ package bridge
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"errors"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -142,11 +144,16 @@ const gaveWay = "too many connections: the longest silent gave way"
 
 var errGaveWay = errors.New(gaveWay)
 
-// gaveWay tells of a connection that did. Loggers may wait: nobody waits for
-// them here.
+// gaveWay tells of a connection that did: of the first in a minute louder, since
+// whoever makes a multitude of them could fill the log. Loggers may wait: nobody
+// waits for them here.
 func (s *Server) gaveWay(p *place) {
 	s.counters.add(gaveWay)
-	go s.log().Debug(gaveWay, "client", p.client)
+	level, now := slog.LevelDebug, time.Now().Unix()
+	if last := s.warned.Load(); now-last >= 60 && s.warned.CompareAndSwap(last, now) {
+		level = slog.LevelWarn
+	}
+	go s.log().Log(context.Background(), level, gaveWay, "client", p.client)
 }
 
 // sendAway closes a connection on which nothing was said yet, so that there is

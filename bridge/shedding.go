@@ -7,7 +7,8 @@ import (
 )
 
 // Of the memory that there may be, as Server.Memory tells it. What lies between
-// two marks keeps a bridge from going to and fro.
+// two marks keeps a bridge from going to and fro: once short, it has to come below
+// the lower one.
 const (
 	memoryShort = .9 // from here on nobody else is let in
 	memoryEase  = .8 // below it everybody is, once more
@@ -17,7 +18,7 @@ const (
 const (
 	memoryLook    = time.Second
 	idleEvery     = 10 // looks from one count of what sessions carry to the next, while all is well
-	shedPatience  = 3  // looks that being short may take before somebody has to go
+	shedPatience  = 3  // looks that it may be short before somebody has to go
 	shedShare     = 10 // one session in so many goes at a time
 	shedGreetings = 4  // one in so many of the connections that say nothing
 )
@@ -41,7 +42,7 @@ func (s *Server) Shedding() Shedding { return Shedding(s.shedding.Load()) }
 type shedder struct {
 	s      *Server
 	looks  int64
-	short  int // looks in a row that memory was short
+	short  int // looks since memory is short
 	closed int // sessions, since it was well
 }
 
@@ -63,7 +64,7 @@ func (s *Server) watchMemory(ctx context.Context) {
 // look goes by the share of the memory that is taken.
 func (d *shedder) look(taken float64) {
 	now := d.s.Shedding()
-	if d.looks++; now != ShedNothing || d.looks%idleEvery == 0 {
+	if d.looks++; now != ShedNothing || taken >= memoryShort || d.looks%idleEvery == 0 {
 		d.s.sessions.countCarried(d.looks)
 	}
 	switch {
@@ -71,13 +72,12 @@ func (d *shedder) look(taken float64) {
 		d.become(ShedNothing, taken)
 	case taken >= memoryShort && now == ShedNothing:
 		d.become(ShedNew, taken)
-	case taken < memoryShort && now == ShedSessions:
-		d.become(ShedNew, taken)
 	}
-	if d.short++; taken < memoryShort {
+	if d.s.Shedding() == ShedNothing {
 		d.short = 0
+		return
 	}
-	if d.short > shedPatience || taken >= memoryFull {
+	if d.short++; d.short > shedPatience || taken >= memoryFull {
 		d.shed(taken)
 	}
 }
@@ -90,8 +90,6 @@ func (d *shedder) become(what Shedding, taken float64) {
 		level, text = slog.LevelInfo, "memory suffices again: new sessions are let in"
 	case what == ShedSessions:
 		text = "memory stays short: connections that say nothing and the sessions idle for longest are closed"
-	case d.s.Shedding() == ShedSessions:
-		level, text = slog.LevelInfo, "memory is less short: no more sessions are closed"
 	}
 	d.s.shedding.Store(int32(what))
 	d.s.sessions.beShort(what != ShedNothing)
