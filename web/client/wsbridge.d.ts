@@ -146,6 +146,7 @@ export type Why =
   | 'ended by the administrator'
   | 'no longer allowed'
   | 'bridge short of memory'
+  | 'bridge has too many open files'
   | 'client answered none of two pings'
   /** There was no Close frame. */
   | 'connection lost'

@@ -234,7 +234,7 @@ const TARGET = ['target closed', 'its own reason', 'target reset', 'target refus
   'target name not found', 'target did not answer in time', 'target unreachable', 'target failed',
   'target sent bytes that are not UTF-8 text'];
 const BRIDGE = ['bridge shutting down', 'session idle', 'client answered none of two pings', 'ended by the administrator',
-  'no longer allowed', 'bridge short of memory'];
+  'no longer allowed', 'bridge short of memory', 'bridge has too many open files'];
 const UNKNOWN = ['connection lost', 'no connection', 'not in the table'];
 
 /** Why sessions end, by who ends them: wsbridge's close table, and what only this side knows. */
