@@ -149,8 +149,8 @@ var errGaveWay = errors.New(gaveWay)
 // waits for them here.
 func (s *Server) gaveWay(p *place) {
 	s.counters.add(gaveWay)
-	level, now := slog.LevelDebug, time.Now().Unix()
-	if last := s.warned.Load(); now-last >= 60 && s.warned.CompareAndSwap(last, now) {
+	level, now := slog.LevelDebug, time.Now()
+	if last := s.warned.Load(); (last == nil || now.Sub(*last) >= time.Minute) && s.warned.CompareAndSwap(last, &now) {
 		level = slog.LevelWarn
 	}
 	go s.log().Log(context.Background(), level, gaveWay, "client", p.client)

@@ -90,7 +90,7 @@ type Server struct {
 	handoff  *handoff
 	sessions *sessions
 	places   places
-	warned   atomic.Int64 // when the log was told that somebody gave way, in Unix seconds
+	warned   atomic.Pointer[time.Time] // when the log was told that somebody gave way
 	shedding atomic.Int32
 	calm     context.CancelFunc // ends watching the memory
 	turns    turns
