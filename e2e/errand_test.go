@@ -123,7 +123,7 @@ func (v *visitor) data() ([]byte, error) {
 				return nil, err
 			}
 		case first == closeFrame && len(payload) >= 2:
-			return nil, closed{binary.BigEndian.Uint16(payload), string(payload[2:])}
+			return nil, goodbye{binary.BigEndian.Uint16(payload), string(payload[2:])}
 		default:
 			return nil, fmt.Errorf("a frame %#x %q", first, payload)
 		}
@@ -139,13 +139,13 @@ func (v *visitor) listen() error {
 	}
 }
 
-// closed is a Close frame as an error.
-type closed struct {
+// goodbye is a Close frame as an error.
+type goodbye struct {
 	code   uint16
 	reason string
 }
 
-func (c closed) Error() string { return fmt.Sprintf("closed %d %s", c.code, c.reason) }
+func (g goodbye) Error() string { return fmt.Sprintf("closed %d %s", g.code, g.reason) }
 
 // chat says something, and wants it back.
 func (v *visitor) chat(said []byte) error {

@@ -87,10 +87,10 @@ func TestTargetRestarts(t *testing.T) {
 // talkOn has one session after the other, each until it ends; said counts what
 // was echoed.
 func (b bridge) talkOn(t *testing.T, ctx context.Context, secure bool, said *atomic.Int64) {
-	ends := []closed{{1000, "target closed"}, {1011, "target reset"}, {1011, "target refused the connection"}}
+	ends := []goodbye{{1000, "target closed"}, {1011, "target reset"}, {1011, "target refused the connection"}}
 	for ctx.Err() == nil {
 		err := b.talk(ctx, secure, said)
-		var end closed
+		var end goodbye
 		if err != nil && !(errors.As(err, &end) && (end == ends[0] || end == ends[1] || end == ends[2])) {
 			t.Errorf("a session ended thus: %v", err)
 			return
