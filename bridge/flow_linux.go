@@ -23,11 +23,9 @@ type flow struct {
 	out            outbox
 	dial           *loop.Timer // while the target is connecting
 	alarm          *loop.Timer // once the session has an ending
-	over           bool
-	resumes        bool // is queued
-
-	started bool
-	before  []func() // what was to be done before that
+	over, resumes  bool        // resumes: is queued
+	started        bool
+	before         []func() // what was to be done before started
 }
 
 // stage is how far a direction has come.

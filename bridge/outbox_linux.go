@@ -17,8 +17,8 @@ type outbox struct {
 	payload int // of the frame, counted when it is through
 
 	pong   []byte
-	ping   bool
 	last   []byte // the Close frame
+	ping   bool   // before last
 	closed bool   // last was queued, now or before: nothing follows it
 	shut   bool   // end the sending side after it
 	gone   bool   // the client takes no more

@@ -35,6 +35,7 @@ func TestSecureClientOfASlowTarget(t *testing.T) {
 		t.Error(err)
 	}
 	client.close(1000, "")
+	readAll(t, target)
 	target.Close()
 	client.wantClose(1000, "")
 }
