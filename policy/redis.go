@@ -12,6 +12,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/logging"
@@ -24,8 +25,12 @@ type redisTokens struct {
 	prefix string // of keys: "" or "namespace:"
 }
 
+// silenceRedis: what goes wrong is in the errors. The library has its logger in a
+// variable that its clients read without a lock: it is set before the first.
+var silenceRedis = sync.OnceFunc(logging.Disable)
+
 func openRedis(source string, _ *slog.Logger) (Lookup, error) {
-	logging.Disable() // what goes wrong is in the errors
+	silenceRedis()
 	client, namespace, err := newRedis(source)
 	if err != nil {
 		return nil, err

@@ -12,8 +12,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/redis/go-redis/v9/logging"
-
 	"github.com/wsbridge/wsbridge/ticket"
 )
 
@@ -106,7 +104,7 @@ func (t *Tickets) useStore(source string, options url.Values) error {
 		t.inspector.Store = ticket.NewMemory(spentMemory, nil)
 		return nil
 	}
-	logging.Disable() // what goes wrong is in the errors
+	silenceRedis()
 	own := url.Values{}
 	for _, name := range []string{"namespace", "ca"} {
 		if options.Has(name) {
