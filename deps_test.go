@@ -63,6 +63,7 @@ admin:        web/pages github.com/prometheus/client_golang golang.org/x/time
 message:      deflate frame github.com/gobwas/ws golang.org/x/sys
 bench:        golang.org/x/sys
 e2e:
+internal/freeport:
 `
 
 // TestArrows holds every import of every room, on each system, against the plan.

@@ -24,6 +24,7 @@ import (
 	"golang.org/x/net/http2"
 
 	"github.com/wsbridge/wsbridge/frame"
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(overPumps{m}) }
@@ -102,6 +103,16 @@ type dialTo struct{ net.Addr }
 
 func (d dialTo) Dial(ctx context.Context) (net.Conn, error) {
 	return new(net.Dialer).DialContext(ctx, d.Network(), d.Addr.String())
+}
+
+// nobody is an address where nobody listens.
+func nobody(t *testing.T) net.Addr {
+	t.Helper()
+	address, err := net.ResolveTCPAddr("tcp", freeport.Address(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return address
 }
 
 func startRigTo(t *testing.T, targets net.Listener, set func(*Server)) *rig {

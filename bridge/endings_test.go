@@ -297,15 +297,14 @@ func TestSilenceAfterTheClientClosed(t *testing.T) {
 }
 
 func TestNoTarget(t *testing.T) {
-	closed := listenTCP(t)
-	closed.Close()
+	closed := nobody(t)
 	for _, tc := range []struct {
 		name   string
 		to     Target
 		reason string
 	}{
-		{"refused", dialTo{closed.Addr()}, "target refused the connection"},
-		{"refused at once", named(closed.Addr().String()), "target refused the connection"},
+		{"refused", dialTo{closed}, "target refused the connection"},
+		{"refused at once", named(closed.String()), "target refused the connection"},
 		{"no such name", named("no-such-name.invalid:1"), "target name not found"},
 		{"no such socket", dialTo{&net.UnixAddr{Net: "unix", Name: "/nonexistent/socket"}}, "target failed"},
 		{"timeout", failing{timeoutError{}}, "target did not answer in time"},

@@ -106,9 +106,8 @@ func (f already) Dial(context.Context) (net.Conn, error) { return f.Conn, nil }
 
 // Over HTTP/2 too the client hears why there is no target.
 func TestNoTargetOverHTTP2(t *testing.T) {
-	closed := listenTCP(t)
-	closed.Close()
-	r := startRig2(t, func(s *Server) { s.Route = to(dialTo{closed.Addr()}) })
+	closed := nobody(t)
+	r := startRig2(t, func(s *Server) { s.Route = to(dialTo{closed}) })
 	client := r.dial()
 	client.wantClose(1011, "target refused the connection")
 	client.close(1011, "")

@@ -258,9 +258,8 @@ func TestEveryEraTargetCloses(t *testing.T) {
 }
 
 func TestEveryEraTargetRefuses(t *testing.T) {
-	closed := listenTCP(t)
-	closed.Close()
-	everyEra(t, func(s *Server) { s.Route = to(targetAt(closed.Addr())) }, func(t *testing.T, r *rig, e era) {
+	closed := nobody(t)
+	everyEra(t, func(s *Server) { s.Route = to(targetAt(closed)) }, func(t *testing.T, r *rig, e era) {
 		client := r.dialEra(e)
 		client.raw(client.wire("for nobody"))
 		if got := client.wantLast(); got != "" {

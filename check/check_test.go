@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws/wsflate"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/wsbridge/wsbridge/internal/freeport"
 	"github.com/wsbridge/wsbridge/target"
 )
 
@@ -90,12 +91,6 @@ func resolvedBy(w target.WebSocket, resolver *net.Resolver) target.WebSocket {
 	return w
 }
 
-func closedPort(t *testing.T) string {
-	l := must[net.Listener](t)(net.Listen("tcp", "127.0.0.1:0"))
-	l.Close()
-	return l.Addr().String()
-}
-
 // A server for each exit status: what is wrong with it decides, in words.
 func TestFailures(t *testing.T) {
 	const ws = "ws://127.0.0.1:PORT/"
@@ -109,7 +104,7 @@ func TestFailures(t *testing.T) {
 	}{
 		{"http", "x:1", "http://127.0.0.1/", Check{}, "url", 2, "http is for pages: write ws://"},
 		{"no name", "x:1", "ws://no-such-host.invalid/", Check{}, "resolve", 3, "there is no host no-such-host.invalid"},
-		{"closed port", closedPort(t), ws, Check{}, "connect", 4, "refused: nothing listens on this port"},
+		{"closed port", freeport.Address(t), ws, Check{}, "connect", 4, "refused: nothing listens on this port"},
 		{"plain on wss", start(t, func(c net.Conn) { c.Read(make([]byte, 1)); io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n") }), "wss://127.0.0.1:PORT/", Check{}, "probe", 5, "the server speaks plain ws on this port: try ws://"},
 		{"plain on wss, patient", start(t, manners{}.serve), "wss://127.0.0.1:PORT/", Check{Timeout: time.Second}, "probe", 5, "the server speaks plain ws on this port: try ws://"},
 		{"ssh on wss", start(t, func(c net.Conn) { io.WriteString(c, "SSH-2.0-x\r\n"); io.Copy(io.Discard, c) }), "wss://127.0.0.1:PORT/", Check{}, "probe", 5, `neither TLS nor HTTP: it says "SSH-2"`},

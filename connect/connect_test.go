@@ -23,6 +23,7 @@ import (
 	"github.com/gobwas/ws"
 	"go.uber.org/goleak"
 
+	"github.com/wsbridge/wsbridge/internal/freeport"
 	"github.com/wsbridge/wsbridge/message"
 	"github.com/wsbridge/wsbridge/target"
 )
@@ -317,14 +318,11 @@ func TestDialFailures(t *testing.T) {
 	refuse := func(answer string) string {
 		return start(t, func(c net.Conn) { http.ReadRequest(bufio.NewReader(c)); io.WriteString(c, answer) })
 	}
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	closed.Close()
 	certificate := selfSigned(t)
 	secure := start(t, func(c net.Conn) { tls.Server(c, certificate).Handshake() })
 	for _, tt := range []struct{ url, step, text string }{
 		{"ws://no-such-host.invalid/", "resolve", "no-such-host.invalid"},
-		{"ws://" + closed.Addr().String(), "connect", "refused"},
+		{"ws://" + freeport.Address(t), "connect", "refused"},
 		{"ws+unix:" + t.TempDir() + "/none:/", "connect", "target socket not found"},
 		{"wss://" + refuse("SSH-2.0-x\r\n"), "tls", "TLS"},
 		{"wss://" + secure, "trust", "certificate"},

@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsbridge/wsbridge/internal/freeport"
 	"github.com/wsbridge/wsbridge/message"
 )
 
@@ -92,11 +93,8 @@ func seesReset(t *testing.T, address string) {
 }
 
 func TestServeWithoutServer(t *testing.T) {
-	closed, err := net.Listen("tcp", "127.0.0.1:0")
-	check(t, err)
-	closed.Close()
 	told := make(chan error, 1)
-	seesReset(t, local(t, pipe(closed.Addr().String()), func(_ net.Addr, err error) { told <- err }))
+	seesReset(t, local(t, pipe(freeport.Address(t)), func(_ net.Addr, err error) { told <- err }))
 	failsIn(t, <-told, "connect", "refused")
 }
 

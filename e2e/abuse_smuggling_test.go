@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // second is a request that hides behind another. Nobody who does not take it for
@@ -143,7 +145,7 @@ func TestSmugglingThroughAProxy(t *testing.T) {
 	for name, config := range map[string]string{"haproxy": smuggleProxy, "nginx": smuggleNginx} {
 		t.Run(name, func(t *testing.T) {
 			s := besiege(t, "--web", dir)
-			folder, door := t.TempDir(), net.JoinHostPort("127.0.0.1", freePort(t))
+			folder, door := t.TempDir(), freeport.Address(t)
 			file := write(t, folder, "conf", fmt.Appendf(nil, strings.TrimPrefix(config, "\n"), folder, door, s.address()))
 			if name == "nginx" {
 				start(t, nil, "nginx", "-p", folder, "-e", "stderr", "-c", file)

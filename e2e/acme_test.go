@@ -20,6 +20,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // tools is where ci/pebble.sh puts the ACME server of these tests.
@@ -38,8 +40,8 @@ func pebble(t *testing.T, port string, accounts map[string]string) authority {
 	t.Helper()
 	need(t, tools+"pebble", tools+"pebble-challtestsrv", "openssl")
 	dir := t.TempDir()
-	cert, names, door := certify(t, dir, "localhost"), net.JoinHostPort("127.0.0.1", freePort(t)), net.JoinHostPort("127.0.0.1", freePort(t))
-	start(t, nil, tools+"pebble-challtestsrv", "-dnsserver", names, "-defaultIPv6", "", "-management", net.JoinHostPort("127.0.0.1", freePort(t)),
+	cert, names, door := certify(t, dir, "localhost"), freeport.Address(t), freeport.Address(t)
+	start(t, nil, tools+"pebble-challtestsrv", "-dnsserver", names, "-defaultIPv6", "", "-management", freeport.Address(t),
 		"-http01", "", "-https01", "", "-tlsalpn01", "", "-doh", "")
 	eventually(t, "its name server listens", func() bool { return answers(names) })
 	config, err := json.Marshal(map[string]any{"pebble": map[string]any{

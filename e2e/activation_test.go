@@ -5,6 +5,8 @@ package e2e
 import (
 	"os"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestSocketActivation: systemd's own tool opens the sockets, and starts the
@@ -12,7 +14,7 @@ import (
 func TestSocketActivation(t *testing.T) {
 	const tool = "systemd-socket-activate"
 	need(t, tool)
-	web, admin := freePort(t), freePort(t)
+	web, admin := freeport.Port(t), freeport.Port(t)
 	p := start(t, nil, tool, "--listen=127.0.0.1:"+web, "--listen=127.0.0.1:"+admin, "--fdname=web:admin",
 		os.Getenv("E2E_WSBRIDGE"), "systemd:web", "--admin", "systemd:admin", target(t, echo))
 	p.await(`Listening on 127\.0\.0\.1:` + admin)

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // guided is a certificate as sites have it that follow the guide for FME: a key
@@ -130,7 +132,7 @@ func TestCheckKnowsFMEHubs(t *testing.T) {
 // TestCheckOfTheAncestor: websockify is well, and takes nothing but binary.
 func TestCheckOfTheAncestor(t *testing.T) {
 	need(t, "websockify")
-	port := freePort(t)
+	port := freeport.Port(t)
 	start(t, nil, "websockify", "127.0.0.1:"+port, target(t, echo))
 	eventually(t, "websockify listens", func() bool { return answers("127.0.0.1:" + port) })
 	url := "ws://127.0.0.1:" + port + "/"

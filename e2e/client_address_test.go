@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // front is the address that proxies of these tests come from. Clients come from
@@ -37,7 +39,7 @@ func TestClientAddressByPROXY(t *testing.T) {
 	cert := certify(t, t.TempDir(), "localhost")
 	b := serve(t, target(t, echo), append(cert.options(), "--proxy-protocol", front, "--send-proxy", "v1")...)
 	for _, option := range []string{"send-proxy", "send-proxy-v2", "send-proxy-v2 proxy-v2-options crc32c,unique-id"} {
-		door := net.JoinHostPort("127.0.0.1", freePort(t))
+		door := freeport.Address(t)
 		config := write(t, t.TempDir(), "haproxy.cfg", fmt.Appendf(nil, proxyFront, door, b.address(), option))
 		start(t, nil, "haproxy", "-db", "-f", config)
 		eventually(t, "haproxy listens", func() bool { return answers(door) })
@@ -135,7 +137,7 @@ func TestClientAddressByHeader(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := serve(t, target(t, echo), append(tt.options, "--send-proxy", "v1")...)
-			dir, door := t.TempDir(), net.JoinHostPort("127.0.0.1", freePort(t))
+			dir, door := t.TempDir(), freeport.Address(t)
 			config := write(t, dir, "nginx.conf", fmt.Appendf(nil, nginxFront, dir, door, b.address(), tt.sets))
 			start(t, nil, "nginx", "-p", dir, "-e", "stderr", "-c", config)
 			eventually(t, "nginx listens", func() bool { return answers(door) })
@@ -193,7 +195,7 @@ func TestTargetHearsOfItsClient(t *testing.T) {
 		},
 	}
 	for server, begin := range servers {
-		address := net.JoinHostPort("127.0.0.1", freePort(t))
+		address := freeport.Address(t)
 		begin(t, address)
 		eventually(t, server+" listens", func() bool { return answers(address) })
 		for _, version := range []string{"v1", "v2"} {

@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestSSHThroughConnect: ssh reaches a server behind a bridge by ProxyCommand,
@@ -86,11 +88,11 @@ func TestConnectFails(t *testing.T) {
 	if want := "hint: wsbridge check " + b.url("wss") + " tells more\n"; status != 6 || !bytes.HasSuffix([]byte(said), []byte(want)) {
 		t.Errorf("status %d, want 6 and %q", status, want)
 	}
-	away := "ws://127.0.0.1:" + freePort(t) + "/"
+	away := "ws://127.0.0.1:" + freeport.Port(t) + "/"
 	if status, _ := wsbridge(t, "connect", away); status != 4 {
 		t.Errorf("status %d, want 4", status)
 	}
-	gone := serve(t, "127.0.0.1:"+freePort(t), "--cert", "")
+	gone := serve(t, freeport.Address(t), "--cert", "")
 	if status, said := wsbridge(t, "connect", gone.url("ws")); status != 8 {
 		t.Errorf("status %d, want 8:\n%s", status, said)
 	}

@@ -5,10 +5,11 @@ package e2e
 import (
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 const haproxyConfig = `
@@ -32,7 +33,7 @@ backend bridges
 func TestBehindHAProxy(t *testing.T) {
 	need(t, "haproxy", "node", modules)
 	b := serve(t, target(t, echo))
-	door := net.JoinHostPort("127.0.0.1", freePort(t))
+	door := freeport.Address(t)
 	config := write(t, t.TempDir(), "haproxy.cfg", fmt.Appendf(nil, haproxyConfig, door, b.address()))
 	start(t, nil, "haproxy", "-db", "-f", config)
 	eventually(t, "haproxy's probe of / is answered 200", func() bool {

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestUnderTheAncestorsName: noVNC's own starter finds the bridge under the
@@ -15,7 +17,7 @@ import (
 func TestUnderTheAncestorsName(t *testing.T) {
 	starter := novnc + "/utils/novnc_proxy"
 	need(t, starter, "bash", "ps", "hostname", "node", modules)
-	d, dir, port := startDesktop(t), t.TempDir(), freePort(t)
+	d, dir, port := startDesktop(t), t.TempDir(), freeport.Port(t)
 	if err := os.Symlink(os.Getenv("E2E_WSBRIDGE"), filepath.Join(dir, "websockify")); err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // trial is where a recipe is followed: with its files in a folder, its programs
@@ -56,7 +58,7 @@ func (tr *trial) here(text string) string {
 
 func (tr *trial) port(written string) string {
 	if tr.ports[written] == "" {
-		tr.ports[written] = freePort(tr.t)
+		tr.ports[written] = freeport.Port(tr.t)
 	}
 	return tr.ports[written]
 }

@@ -5,10 +5,11 @@ package e2e
 import (
 	"crypto/sha256"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestSSHBanner: whoever opens a session in front of an SSH server reads its
@@ -68,7 +69,7 @@ Subsystem sftp internal-sftp
 func startSSHD(t *testing.T) sshd {
 	t.Helper()
 	need(t, "/usr/sbin/sshd", "ssh-keygen")
-	s := sshd{net.JoinHostPort("127.0.0.1", freePort(t)), t.TempDir()}
+	s := sshd{freeport.Address(t), t.TempDir()}
 	if os.Getuid() == 0 { // root's sshd wants a folder that its service would have made
 		os.MkdirAll("/run/sshd", 0o755)
 	}

@@ -106,18 +106,6 @@ func acceptAll(l net.Listener, talk func(net.Conn)) {
 // echo says back whatever it hears.
 func echo(c net.Conn) { io.Copy(c, c) }
 
-// freePort is one that nobody listens on, for programs that cannot choose.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // eventually polls until done.
 func eventually(t *testing.T, what string, done func() bool) {
 	t.Helper()

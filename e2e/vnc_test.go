@@ -10,6 +10,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // desktop is a running Xvnc.
@@ -23,7 +25,7 @@ type desktop struct {
 func startDesktop(t *testing.T) desktop {
 	t.Helper()
 	need(t, "Xvnc", "xsetroot", "xterm")
-	port := freePort(t)
+	port := freeport.Port(t)
 	x := start(t, nil, "sh", "-c", `exec Xvnc -displayfd 1 -ac -nolisten tcp -localhost \
 		-SecurityTypes None -geometry "$1" -depth 24 -rfbport "$2"`,
 		"Xvnc", fmt.Sprintf("%dx%d", screen.Dx(), screen.Dy()), port)

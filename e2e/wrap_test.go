@@ -15,6 +15,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestWrapDesktop: tigervncserver starts a desktop and goes to the background;
@@ -22,7 +24,7 @@ import (
 // noVNC, on the port that the desktop thinks is its own. SIGTERM ends it.
 func TestWrapDesktop(t *testing.T) {
 	need(t, "node", modules, "chromium", novnc+"/vnc.html", "tigervncserver", "xsetroot", "xterm")
-	home, port := t.TempDir(), freePort(t)
+	home, port := t.TempDir(), freeport.Port(t)
 	t.Setenv("HOME", home)
 	session := write(t, home, "xstartup", []byte("#!/bin/sh\nexec sleep 1000\n"))
 	if err := os.Chmod(session, 0o700); err != nil {
@@ -47,7 +49,7 @@ func TestWrapTelnet(t *testing.T) {
 	need(t, "node", modules, "/bin/login")
 	needApplet(t, "telnetd")
 	needRoot(t) // as login does
-	port := freePort(t)
+	port := freeport.Port(t)
 	b := wrap(t, port, []string{"--wrap-mode", "respawn"}, busybox, "telnetd", "-F", "-p", port, "-l", "/bin/login")
 	for life := 1; life <= 2; life++ {
 		client := connect(t, b.url("ws"))
@@ -73,7 +75,7 @@ func TestWrapWebServers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			port := freePort(t)
+			port := freeport.Port(t)
 			b := wrap(t, port, nil, server(site(t), port)...)
 			fetchBy(t, b.url("ws"))
 			fetchBy(t, b.url("ws"))
@@ -85,7 +87,7 @@ func TestWrapWebServers(t *testing.T) {
 // is told, and the exit code is the one that a shell would give.
 func TestWrapEndsWithItsProgram(t *testing.T) {
 	need(t, "node", modules, python)
-	port := freePort(t)
+	port := freeport.Port(t)
 	b := wrap(t, port, nil, python, "-m", "http.server", port)
 	client := connect(t, b.url("ws"))
 	client.say("GET / ")
@@ -102,7 +104,7 @@ func TestWrapEndsWithItsProgram(t *testing.T) {
 func TestWrapClientComesFirst(t *testing.T) {
 	need(t, "node", modules)
 	needApplet(t, "httpd")
-	port, dir := freePort(t), site(t)
+	port, dir := freeport.Port(t), site(t)
 	b := wrap(t, port, nil, "sh", "-c",
 		`until test -e "$1/gate"; do sleep .02; done; exec busybox httpd -f -h "$1" -p "$2"`, "sh", dir, port)
 	client := connect(t, b.url("ws"))
@@ -116,7 +118,7 @@ func TestWrapClientComesFirst(t *testing.T) {
 // words that are not those for a refused connection, and so is the log.
 func TestWrapNobodyServes(t *testing.T) {
 	need(t, "node", modules)
-	b := wrap(t, freePort(t), []string{"--wrap-wait", "1"}, "sleep", "1000")
+	b := wrap(t, freeport.Port(t), []string{"--wrap-wait", "1"}, "sleep", "1000")
 	connect(t, b.url("ws")).await(`closed 1011 program does not serve its port\n`)
 	b.await(`msg="session ended".* code=1011 by=target reason="program does not serve its port"`)
 }
@@ -136,7 +138,7 @@ func TestWrapLeavesNobodyBehind(t *testing.T) {
 		{syscall.SIGKILL, `closed 1006`, -1},
 	} {
 		t.Run(end.by.String(), func(t *testing.T) {
-			port := freePort(t)
+			port := freeport.Port(t)
 			b := wrap(t, port, nil,
 				"sh", "-c", `setsid sh -c "sleep 1001; :" & (setsid sleep 1002 &) & busybox httpd -f -p "127.0.0.1:$1"; :`, "sh", port)
 			client := connect(t, b.url("ws"))
@@ -167,7 +169,7 @@ func TestWrapLeavesNobodyBehind(t *testing.T) {
 // one that the program thinks it has.
 func TestWrapBehindUnixSocket(t *testing.T) {
 	need(t, "node", modules, python)
-	port, socket := freePort(t), filepath.Join(t.TempDir(), "s")
+	port, socket := freeport.Port(t), filepath.Join(t.TempDir(), "s")
 	wrapBy(t, port, os.Getenv("E2E_WSBRIDGE"), "--unix-listen", socket, port,
 		"--", python, "-m", "http.server", "-d", site(t), port)
 	fetchBy(t, "ws+unix:"+socket+":/")
@@ -179,7 +181,7 @@ func TestWrapBehindUnixSocket(t *testing.T) {
 // TestWrapUnprivileged: no rights are needed for any of it.
 func TestWrapUnprivileged(t *testing.T) {
 	need(t, "node", modules, python, "setpriv")
-	port, dir := freePort(t), site(t)
+	port, dir := freeport.Port(t), site(t)
 	binary := filepath.Join(dir, "wsbridge") // where nobody may go
 	if err := os.WriteFile(binary, read(t, os.Getenv("E2E_WSBRIDGE")), 0o755); err != nil {
 		t.Fatal(err)
@@ -198,7 +200,7 @@ func TestWrapUnprivileged(t *testing.T) {
 // is one plain TCP connection; nobody stands between.
 func TestWrapCarriesBulk(t *testing.T) {
 	need(t, "node", modules, python)
-	port := freePort(t)
+	port := freeport.Port(t)
 	b := wrap(t, port, nil, python, "echo_server.py", port)
 	client := connect(t, b.url("ws"))
 	client.say("here\n")

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // HIA-06: what a target may do instead of a handshake, and what the client and
@@ -72,10 +74,7 @@ func (e endless) Read(p []byte) (n int, err error) {
 
 // HIA-06: a target that cannot be reached.
 func TestNoTarget(t *testing.T) {
-	nobody := listen(t, "tcp", "127.0.0.1:0")
-	nobody.Close()
-	refusing := tcp(nobody.Addr().String())
-	refusing503 := tcp(nobody.Addr().String())
+	refusing, refusing503 := tcp(freeport.Address(t)), tcp(freeport.Address(t))
 	refusing503.RefusedStatus = 503
 	tests := map[string]struct {
 		to     *Target

@@ -18,6 +18,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/redis/go-redis/v9"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 func TestParseRedis(t *testing.T) {
@@ -126,18 +128,6 @@ func redisServer(t *testing.T, address string, settings ...string) {
 	}
 }
 
-// freePort is one that nobody listened on a moment ago.
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
-}
-
 // fill stores what the tests look up.
 func fill(t *testing.T, client redis.UniversalClient, prefix string) {
 	t.Helper()
@@ -172,7 +162,7 @@ func (d *desk) expectFilled(t *testing.T) {
 // websockify's source, with password, database and namespace; and the same by
 // URL, with a user of the ACL, and by a unix socket.
 func TestRedis(t *testing.T) {
-	port, socket := freePort(t), filepath.Join(t.TempDir(), "redis")
+	port, socket := freeport.Port(t), filepath.Join(t.TempDir(), "redis")
 	redisServer(t, socket, temp(t, "requirepass a:b\nuser reader on >secret ~ns:* +get\n"), "--port", port, "--unixsocket", socket)
 	fill(t, redis.NewClient(&redis.Options{Network: "unix", Addr: socket, Password: "a:b", DB: 2}), "ns:")
 	for _, source := range []string{
@@ -205,7 +195,7 @@ func TestRedisTroubles(t *testing.T) {
 	if !strings.Contains(d.log.String(), "there was no answer in time") {
 		t.Error(d.log)
 	}
-	d = newDesk(t, "TokenRedis", "127.0.0.1:"+freePort(t))
+	d = newDesk(t, "TokenRedis", freeport.Address(t))
 	d.expectTrouble(t, "secret-token")
 	if log := d.log.String(); !strings.Contains(log, "refused") {
 		t.Error(log)
@@ -217,7 +207,7 @@ func TestRedisTLS(t *testing.T) {
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	cert := temp(t, string(pemOf("CERTIFICATE", must(x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)))))
 	keyFile := temp(t, string(pemOf("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(key)))))
-	port, socket := freePort(t), filepath.Join(t.TempDir(), "redis")
+	port, socket := freeport.Port(t), filepath.Join(t.TempDir(), "redis")
 	redisServer(t, socket, "--port", "0", "--unixsocket", socket, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", keyFile, "--tls-auth-clients", "no")
 	fill(t, redis.NewClient(&redis.Options{Network: "unix", Addr: socket}), "")
 	newDesk(t, "TokenRedis", "rediss://127.0.0.1:"+port+"#ca="+cert).expectFilled(t)
@@ -233,17 +223,17 @@ func TestRedisTLS(t *testing.T) {
 
 // By sentinels, the first of which is gone.
 func TestRedisSentinel(t *testing.T) {
-	port, sentinel := freePort(t), freePort(t)
+	port, sentinel := freeport.Port(t), freeport.Port(t)
 	redisServer(t, "127.0.0.1:"+port, "--port", port)
 	redisServer(t, "127.0.0.1:"+sentinel, temp(t, "sentinel monitor mine 127.0.0.1 "+port+" 1\n"), "--port", sentinel, "--sentinel")
 	fill(t, redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port}), "")
-	newDesk(t, "TokenRedis", "redis://127.0.0.1:"+freePort(t)+"?master_name=mine&addr=127.0.0.1:"+sentinel).expectFilled(t)
+	newDesk(t, "TokenRedis", "redis://127.0.0.1:"+freeport.Port(t)+"?master_name=mine&addr=127.0.0.1:"+sentinel).expectFilled(t)
 }
 
 // A cluster of one, by two addresses, the first of which is gone.
 func TestRedisCluster(t *testing.T) {
-	port := freePort(t)
-	redisServer(t, "127.0.0.1:"+port, "--port", port, "--cluster-enabled", "yes", "--cluster-port", freePort(t))
+	port := freeport.Port(t)
+	redisServer(t, "127.0.0.1:"+port, "--port", port, "--cluster-enabled", "yes", "--cluster-port", freeport.Port(t))
 	client := redis.NewClusterClient(&redis.ClusterOptions{Addrs: []string{"127.0.0.1:" + port}})
 	single := redis.NewClient(&redis.Options{Addr: "127.0.0.1:" + port})
 	defer single.Close()
@@ -260,5 +250,5 @@ func TestRedisCluster(t *testing.T) {
 		}
 	}
 	fill(t, client, "")
-	newDesk(t, "TokenRedis", "redis://127.0.0.1:"+freePort(t)+"?addr=127.0.0.1:"+port).expectFilled(t)
+	newDesk(t, "TokenRedis", "redis://127.0.0.1:"+freeport.Port(t)+"?addr=127.0.0.1:"+port).expectFilled(t)
 }

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/wsbridge/wsbridge/internal/freeport"
 	"github.com/wsbridge/wsbridge/ticket"
 )
 
@@ -292,7 +293,7 @@ func enterBy(t *testing.T, n int, token string, bridges ...*desk) (entered int) 
 // Two bridges share what was spent by a Redis: of a hundred at the same time one
 // enters, by ticket and by pass, and a bridge that is started later knows.
 func TestTicketsShared(t *testing.T) {
-	port := freePort(t)
+	port := freeport.Port(t)
 	redisServer(t, "127.0.0.1:"+port, "--port", port, "--requirepass", "s3cret")
 	m := newMinter(t)
 	source := m.public + ",redis://:s3cret@127.0.0.1:" + port + "#namespace=desks"
@@ -339,7 +340,7 @@ func TestTicketsShared(t *testing.T) {
 // no password.
 func TestTicketsRedisDown(t *testing.T) {
 	m := newMinter(t)
-	d := newDesk(t, "Ticket", m.public+",redis://:s3cret@127.0.0.1:"+freePort(t))
+	d := newDesk(t, "Ticket", m.public+",redis://:s3cret@127.0.0.1:"+freeport.Port(t))
 	text := m.mint(t, nil)
 	if got := d.ask(t, text); got != "Service Unavailable: it cannot be known now whether the ticket was used" {
 		t.Error(got)

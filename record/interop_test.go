@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // need is the path of a program that a test is nothing without.
@@ -125,7 +127,7 @@ func recordWithWebsockify(t *testing.T) string {
 	}
 	defer services.Close()
 	prefix := filepath.Join(t.TempDir(), "theirs")
-	port := freePort(t)
+	port := freeport.Port(t)
 	command := exec.Command(program, "--run-once", "--record", prefix, "127.0.0.1:"+port, services.Addr().String())
 	var log logBuffer
 	command.Stdout, command.Stderr = &log, &log
@@ -156,17 +158,6 @@ func recordWithWebsockify(t *testing.T) string {
 		t.Fatalf("websockify left %v", files)
 	}
 	return readFile(t, files[0])
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }
 
 // webSocket is a client with the least of RFC 6455: short binary messages.

@@ -19,6 +19,7 @@ import (
 
 	"github.com/go-jose/go-jose/v4"
 
+	"github.com/wsbridge/wsbridge/internal/freeport"
 	"github.com/wsbridge/wsbridge/message"
 	"github.com/wsbridge/wsbridge/target"
 )
@@ -36,7 +37,7 @@ type running struct {
 func (e *running) start(name string, x example) {
 	args := append([]string{"--config", name}, x.options...)
 	for i, word := range args {
-		args[i] = strings.Replace(word, "@", freePort(e.t), 1)
+		args[i] = strings.Replace(word, "@", freeport.Port(e.t), 1)
 	}
 	if name != "unix-sockets.yaml" && name != "wrapped-program.yaml" {
 		args = append(args, "--listen", "127.0.0.1:0")
@@ -219,15 +220,4 @@ func (e *running) jwt() string {
 
 func basicAuth(user, password string) http.Header {
 	return http.Header{"Authorization": {"Basic " + base64.StdEncoding.EncodeToString([]byte(user+":"+password))}}
-}
-
-func freePort(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port
 }

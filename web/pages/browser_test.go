@@ -16,6 +16,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 // TestPagesInChromium opens every page in a browser, directly and below a path
@@ -32,7 +34,7 @@ func TestPagesInChromium(t *testing.T) {
 		"telnet": serve(t, binary, startTelnet(t, dir), "--record", tape),
 		"redis":  serve(t, binary, startRedis(t, dir)),
 		"vnc":    serve(t, binary, desk.address, "--record", tape),
-		"nobody": serve(t, binary, freeAddress(t)),
+		"nobody": serve(t, binary, freeport.Address(t)),
 	}
 	site := httptest.NewServer(below(routes, New(Options{
 		Offers:     offers,
@@ -119,7 +121,7 @@ func serve(t *testing.T, binary, target string, options ...string) string {
 			mkdir(t, filepath.Dir(options[i+1]))
 		}
 	}
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	run(t, address, binary, append(options, address, target)...)
 	return address
 }
@@ -134,7 +136,7 @@ stty -echo; printf 'Password: '; read -r word; stty echo; echo
 [ "$name:$word" = "ada:`+password+`" ] || { echo 'Login incorrect'; exit 1; }
 PS1='$ ' exec sh
 `, 0o700)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	host, port, _ := net.SplitHostPort(address)
 	run(t, address, "busybox", "telnetd", "-F", "-b", host, "-p", port, "-l", login)
 	return address
@@ -142,7 +144,7 @@ PS1='$ ' exec sh
 
 func startRedis(t *testing.T, dir string) string {
 	t.Helper()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	host, port, _ := net.SplitHostPort(address)
 	run(t, address, "redis-server", "--bind", host, "--port", port, "--save", "", "--dir", dir)
 	return address
@@ -151,7 +153,7 @@ func startRedis(t *testing.T, dir string) string {
 // startNginx serves site below /apps/bridge/ and returns the URL of that.
 func startNginx(t *testing.T, dir, site string) string {
 	t.Helper()
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	config := strings.NewReplacer("DIR", dir, "LISTEN", address, "SITE", site).Replace(`
 daemon off; user root; pid DIR/nginx.pid; error_log stderr;
 events { }

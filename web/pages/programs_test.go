@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/wsbridge/wsbridge/internal/freeport"
 )
 
 const (
@@ -99,7 +101,7 @@ func startDesktop(t *testing.T, dir string) desktop {
 	t.Helper()
 	file := filepath.Join(dir, "vncpasswd")
 	write(t, file, obscured(t, password), 0o600)
-	address := freeAddress(t)
+	address := freeport.Address(t)
 	_, port, _ := net.SplitHostPort(address)
 	said := run(t, address, "Xvnc", "-displayfd", "1", "-ac", "-nolisten", "tcp", "-localhost", "-desktop", "a desk",
 		"-SecurityTypes", "VncAuth", "-PasswordFile", file, "-geometry", "640x480", "-depth", "24", "-rfbport", port)
@@ -140,17 +142,6 @@ func obscured(t *testing.T, password string) string {
 	copy(out[:], password)
 	block.Encrypt(out[:], out[:])
 	return string(out[:])
-}
-
-// freeAddress is one that nobody listens on, for programs that cannot choose.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }
 
 func write(t *testing.T, name, content string, mode os.FileMode) {
