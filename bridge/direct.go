@@ -107,9 +107,10 @@ func (c *secured) SetReadDeadline(t time.Time) error {
 
 type openedKey struct{}
 
-// withDecision is for http.Server.ConnContext.
+// withDecision is for http.Server.ConnContext. Where there is a decision, requests
+// come one after the other: HTTP/2 begins otherwise.
 func withDecision(ctx context.Context, conn net.Conn) context.Context {
-	if c := openedOf(conn); c != nil {
+	if c := openedOf(conn); c != nil && c.decision != nil {
 		return context.WithValue(ctx, openedKey{}, c)
 	}
 	return ctx

@@ -314,6 +314,34 @@ func TestCleartextHTTP2(t *testing.T) {
 	}
 }
 
+// Streams of a plain client that begin at once share nothing that was meant for
+// one request after the other.
+func TestManyAskAtOnceOverCleartextHTTP2(t *testing.T) {
+	r := startRig(t, func(s *Server) {
+		s.CleartextHTTP2 = true
+		s.Route = to(echoes{})
+	})
+	client, err := (&http2.Transport{AllowHTTP: true}).NewClientConn(r.dialRaw())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	var all sync.WaitGroup
+	for range 50 {
+		all.Go(func() {
+			body, _ := io.Pipe()
+			answer, err := client.RoundTrip(request2(t.Context(), body))
+			if err != nil || answer.StatusCode != http.StatusOK {
+				t.Errorf("%v, %v", answer, err)
+			}
+		})
+	}
+	all.Wait()
+	if got := r.server.Stats(); got.Sessions != 50 || got.Connections != 1 {
+		t.Errorf("%+v", got)
+	}
+}
+
 func TestARelayOverHTTP2(t *testing.T) {
 	relay := mirror{make(chan struct{})}
 	r := startRig2(t, func(s *Server) {
