@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// announced is a connection whose proxy has said whose it is.
+// announced is a connection of which others know whose it is: the proxy in front,
+// or who accepted it.
 type announced struct {
 	net.Conn
 	client, local net.Addr

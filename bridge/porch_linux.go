@@ -345,5 +345,15 @@ func (g *guest) conn() (net.Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("socket: %w", err)
 	}
-	return conn, nil
+	return g.named(conn), nil
+}
+
+// named is conn with g's address, also when conn was reset since: then the system
+// does not know any more whose it was.
+func (g *guest) named(conn net.Conn) net.Conn {
+	if conn.RemoteAddr() != nil {
+		return conn
+	}
+	client := net.TCPAddrFromAddrPort(netip.MustParseAddrPort(g.addr))
+	return &announced{Conn: conn, client: client, local: conn.LocalAddr()}
 }
