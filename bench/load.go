@@ -40,6 +40,11 @@ type amounts struct {
 	streams int           // of the hub
 	rounds  int           // messages on each of them
 	beat    time.Duration // from one message to the next, of all streams
+
+	peers int           // sessions beside an attack
+	paced int           // round trips of each
+	pace  time.Duration // from one to the next
+	held  int           // connections of an attack that holds some, descriptors permitting
 }
 
 func fullAmounts() amounts {
@@ -48,6 +53,7 @@ func fullAmounts() amounts {
 		growth: []int{1, 10, 100, 1_000}, sessions: 10_000, each: 8,
 		gateway: []int{1, 64},
 		hub:     []int{1_000, 10_000}, streams: 100, rounds: 10, beat: 10 * time.Millisecond,
+		peers: 64, paced: 28, pace: 50 * time.Millisecond, held: 5_000,
 	}
 }
 
@@ -58,6 +64,7 @@ func quickAmounts() amounts {
 		growth: []int{1, 4}, sessions: 30, each: 2,
 		gateway: []int{1, 8},
 		hub:     []int{20}, streams: 4, rounds: 5, beat: time.Millisecond,
+		peers: 4, paced: 5, pace: 5 * time.Millisecond, held: 30,
 	}
 }
 

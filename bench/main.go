@@ -23,7 +23,19 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	if len(os.Args) > 1 && os.Args[1] == attackWord {
+		os.Exit(attacker(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// attacker is the program as an attacker; it returns the exit code.
+func attacker(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if err := assail(args, stdin, stdout); err != nil {
+		fmt.Fprintln(stderr, "bench:", err)
+		return 1
+	}
+	return 0
 }
 
 // options are the command line.
@@ -65,7 +77,7 @@ func parse(args []string, stderr io.Writer) (options, error) {
 	f.BoolVar(&o.quick, "quick", false, "a smoke run of one round and tiny amounts; its figures mean nothing")
 	f.StringVar(&o.out, "o", "", "also write the tables into the marked block of `FILE`, and pictures of them into charts/ beside it")
 	f.StringVar(&o.only, "only", "", "only these columns, a comma-separated `LIST` of "+strings.Join(columnNames(), ", "))
-	f.StringVar(&o.rows, "rows", "", "only rows whose title matches `REGEXP`; those of the other tables start with \"TLS \", \"growth: \", \"gateway: \", \"hub: \"")
+	f.StringVar(&o.rows, "rows", "", "only rows whose title matches `REGEXP`; those of the other tables start with \"TLS \", \"growth: \", \"gateway: \", \"hub: \", \"attack: \"")
 	f.StringVar(&o.wsbridge, "wsbridge", "", "measure this `FILE` instead of building wsbridge")
 	f.StringVar(&o.base, "base", "", "measure this `FILE`, another build of wsbridge, in a column of its own")
 	f.StringVar(&o.pump, "pump", "", "measure wsbridge with `--pump VALUE` too, in a column of its own")

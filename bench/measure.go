@@ -37,7 +37,7 @@ func (p plan) measureAll(ctx context.Context, sections []section) ([]*table, err
 // measure does every load on every proxy and returns the table. A proxy that fails
 // a load has the error in the table; the error returned is only the context's.
 func (p plan) measure(ctx context.Context, s section) (*table, error) {
-	t := &table{title: s.title, prefix: s.prefix, chart: s.chart, draw: s.draw, reference: -1}
+	t := &table{title: s.title, prefix: s.prefix, costs: s.costs, chart: s.chart, draw: s.draw, reference: -1}
 	stations := p.startAll(ctx, t, s)
 	defer stopAll(stations)
 	for _, l := range s.loads {
@@ -62,7 +62,7 @@ func (p plan) startAll(ctx context.Context, t *table, s section) []*station {
 		to.to = s.target.address()
 	}
 	if s.tls {
-		to.tls = p.crypto
+		to.tls, to.mixed = p.crypto, s.mixed
 	}
 	var stations []*station
 	for _, c := range s.columns {

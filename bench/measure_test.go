@@ -17,7 +17,7 @@ import (
 func TestEveryRowRuns(t *testing.T) {
 	all := realSections(t)
 	for i := range all {
-		if all[i].kind == toBytes {
+		if all[i].kind == toBytes && !all[i].mixed {
 			all[i].columns = append(all[i].columns, column{"raw", &standIn{"raw"}}, column{"framed", &standIn{"framed"}})
 		}
 	}
@@ -108,11 +108,12 @@ func TestInterruptedRunKillsTheProxies(t *testing.T) {
 // Without -rows all tables are there; with it, those that have such a row.
 func TestChooseRows(t *testing.T) {
 	for pattern, want := range map[string][]string{
-		"":                   {"Plain TCP", "TLS 1.3 on the client's side", "Growth", "Growth, TLS", "WebSocket to WebSocket", "Message hub"},
+		"":                   {"Plain TCP", "TLS 1.3 on the client's side", "Growth", "Growth, TLS", "WebSocket to WebSocket", "Message hub", "Others during an attack"},
 		"^gateway: ":         {"WebSocket to WebSocket"},
 		"^(TLS )?connect":    {"Plain TCP", "TLS 1.3 on the client's side"},
 		"^memory":            {"Plain TCP"},
 		"^hub: .* 20 ":       {"Message hub"},
+		"^attack: pings":     {"Others during an attack"},
 		"no row is like it!": nil,
 	} {
 		var got []string

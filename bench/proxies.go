@@ -25,6 +25,7 @@ type setup struct {
 	listen string // host:port to listen on
 	to     string // host:port of the target
 	tls    *certificate
+	mixed  bool // with tls: the loads' clients are plain all the same
 
 	sessions int // to be ready for; 0: what the proxy takes by default
 }

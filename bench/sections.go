@@ -16,12 +16,14 @@ import (
 type section struct {
 	title   string
 	prefix  string // of every row's title
+	costs   string // what the first table is headed; empty: CPU time and memory
 	chart   string // file name without .svg
 	draw    func(*table) string
 	columns []column
 	loads   []load
 
 	tls      bool // on the client's side
+	mixed    bool // TLS is there, and the loads' clients are plain
 	kind     farEnd
 	target   *target // of that kind; nil: none
 	sessions int     // that every proxy is to be ready for; 0: its default
@@ -58,7 +60,8 @@ func (o options) sections(built *program, a amounts) []section {
 	own := o.own(built, "")
 	pump := column{"pump", &wsbridge{title: "wsbridge --pump " + o.pump, program: built, pump: o.pump}}
 	plain := []column{own[0], pump, own[1]} // the others have one pump only
-	crowd := a.crowd(files())
+	descriptors := files()
+	crowd := a.crowd(descriptors)
 	all := []section{
 		{title: "Plain TCP", chart: "plain", draw: bars, columns: slices.Concat(plain, haproxies, old), loads: allLoads()},
 		{title: "TLS 1.3 on the client's side", prefix: "TLS ", chart: "tls", draw: bars, columns: slices.Concat(own, haproxies[:1], old), loads: allLoads(), tls: true},
@@ -66,6 +69,7 @@ func (o options) sections(built *program, a amounts) []section {
 		{title: "Growth, TLS", prefix: "growth: TLS ", columns: slices.Concat(own, haproxies[:1]), loads: []load{idle{of: crowd}}, tls: true, sessions: crowd},
 		{title: "WebSocket to WebSocket", prefix: "gateway: ", chart: "gateway", draw: bars, columns: slices.Concat(o.own(built, "ws://"), webSocket), loads: gatewayLoads(a), kind: toMessages},
 		{title: "Message hub", prefix: "hub: ", columns: o.own(built, "fme:"), loads: hubLoads(a), kind: toNothing, sessions: slices.Max(a.hub)},
+		{title: "Others during an attack", prefix: "attack: ", costs: "99 % within, by that before the attack", columns: plain, loads: attackLoads(a, descriptors), tls: true, mixed: true},
 	}
 	for i := range all {
 		all[i].columns = slices.DeleteFunc(all[i].columns, func(c column) bool { return !o.asked(c.name) })

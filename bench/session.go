@@ -53,7 +53,7 @@ func open(ctx context.Context, st *station, buffer int) (*session, error) {
 
 func dial(ctx context.Context, st *station) (net.Conn, error) {
 	d := net.Dialer{Timeout: 10 * time.Second}
-	if st.tls == nil {
+	if st.tls == nil || st.mixed {
 		return d.DialContext(ctx, "tcp", st.listen)
 	}
 	return (&tls.Dialer{NetDialer: &d, Config: st.tls.client}).DialContext(ctx, "tcp", st.listen)
@@ -145,15 +145,23 @@ func (s *session) echo(n int) error {
 func (s *session) trips(n, size int) error {
 	wire := s.wire(s.pattern[:size])
 	for range n {
-		began := time.Now()
-		if _, err := s.conn.Write(wire); err != nil {
+		if err := s.trip(wire, size, time.Now()); err != nil {
 			return err
 		}
-		if err := s.expect(int64(size)); err != nil {
-			return err
-		}
-		s.took = append(s.took, time.Since(began))
 	}
+	return nil
+}
+
+// trip sends wire, which holds size bytes, waits until they are back, and books how
+// long that is since began.
+func (s *session) trip(wire []byte, size int, began time.Time) error {
+	if _, err := s.conn.Write(wire); err != nil {
+		return err
+	}
+	if err := s.expect(int64(size)); err != nil {
+		return err
+	}
+	s.took = append(s.took, time.Since(began))
 	return nil
 }
 

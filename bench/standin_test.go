@@ -19,8 +19,12 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain runs the test binary as a stand-in proxy when a test started it as one.
+// TestMain runs the test binary as a stand-in proxy, or as an attacker, when a test
+// started it as one.
 func TestMain(m *testing.M) {
+	if len(os.Args) > 1 && os.Args[1] == attackWord {
+		os.Exit(attacker(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+	}
 	if len(os.Args) > 1 && os.Args[1] == "-standin" {
 		fmt.Fprintln(os.Stderr, serveStandIn(os.Args[2:]))
 		os.Exit(1)

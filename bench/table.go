@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,6 +13,7 @@ import (
 type table struct {
 	title   string
 	prefix  string // of every row's title
+	costs   string // what the first table is headed; empty: CPU time and memory
 	columns []string
 	rows    []*row
 	notes   []string
@@ -73,7 +75,7 @@ func (t *table) drawn() bool { return t.chart != "" && t.reference >= 0 && len(t
 // writeCosts has a ratio behind each column but the first: the first column's cost
 // by that one's, the median of the rounds' ratios. Below 1 the first is cheaper.
 func (t *table) writeCosts(b *strings.Builder) {
-	writeHead(b, t.withRatios("CPU time, memory", "unit"))
+	writeHead(b, t.withRatios(cmp.Or(t.costs, "CPU time, memory"), "unit"))
 	for _, r := range t.rows {
 		t.writeRow(b, r.load.title(), r.load.unit(), r, byCost)
 	}
