@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"io"
 	"math/rand/v2"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,7 @@ func TestAbuseByTLS(t *testing.T) {
 		{"no cipher of ours", shakeHands(&tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS12, CipherSuites: []uint16{tls.TLS_RSA_WITH_AES_128_CBC_SHA}}), "TLS alert", failed, ""},
 		{"300 hellos with faults", func(c *talker) { broken(c, hello, 300) }, "", counts{"tls handshake failed": 300}, ""},
 		{"300 hellos at once, and no more", func(c *talker) { begun(c, hello, 300) }, "", counts{"tls handshake failed": 300}, ""},
+		{"300 hellos, and a reset behind each", func(c *talker) { vanish(c, hello, 300) }, "", counts{"tls handshake failed": 300}, ""},
 		{"renegotiation", renegotiate, "SSL alert number (10|100)", nil, ""},
 	})
 }
@@ -82,6 +84,17 @@ func begun(c *talker, hello string, n int) {
 		})
 	}
 	all.Wait()
+	c.conn = nil
+}
+
+// vanish says a hello on n connections, and resets each before it can be answered.
+func vanish(c *talker, hello string, n int) {
+	for range n {
+		c.reach(nil)
+		c.say(hello)
+		c.conn.(*net.TCPConn).SetLinger(0)
+		c.leave()
+	}
 	c.conn = nil
 }
 
