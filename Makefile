@@ -47,7 +47,7 @@ cross: ## does it build elsewhere?
 	for p in $(PLATFORMS); do ci/cross.sh $$p || exit; done
 
 race: ## every room's tests under the race detector
-	ci/gotest.sh race -race $(ROOMS)
+	ci/gotest.sh race -race -timeout 30m $(ROOMS)
 
 http3: ## what is only built with -tags http3
 	ci/gotest.sh http3 -race -tags http3 -run HTTP3 ./bridge
@@ -59,11 +59,11 @@ fuzz: ## every fuzz target for a minute, or FUZZFOR=10m; findings stay in testda
 	ci/fuzz.sh $(FUZZFOR) $(ROOMS)
 
 e2e: ## real programs through the real binary
-	ci/gotest.sh e2e -count=1 -timeout 20m ./e2e
+	ci/gotest.sh e2e -count=1 -timeout 30m ./e2e
 
 e2e-race: ## the same through a binary that looks for data races
 	go build -race -o bin/wsbridge-race ./cmd/wsbridge
-	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race GORACE=atexit_sleep_ms=0 ci/gotest.sh e2e-race -count=1 -timeout 30m ./e2e
+	E2E_WSBRIDGE=$(CURDIR)/bin/wsbridge-race GORACE=atexit_sleep_ms=0 ci/gotest.sh e2e-race -count=1 -timeout 45m ./e2e
 
 scan: build ## testssl.sh and sslscan, on TLS as it is by default
 	ci/scan.sh
