@@ -178,8 +178,8 @@ type headReader struct {
 // read returns the request whose head p starts with, and what follows it. It is
 // nil for a head that has not come to its end, and for one that is odd in any
 // way: bytes other than printable ASCII, bare line feeds, another version of HTTP,
-// names that are none, not exactly one Host. The HTTP server looks at more than
-// http.ReadRequest does, and knows best.
+// names that are none, an expectation, not exactly one Host. The HTTP server looks
+// at more than http.ReadRequest does, and knows best.
 func (h *heads) read(p []byte) (r *http.Request, rest []byte) {
 	end := bytes.Index(p, []byte("\r\n\r\n")) + 4
 	if end < 4 || !bytes.HasPrefix(p, []byte("GET /")) || !plainHead(p[:end]) {
@@ -194,7 +194,7 @@ func (h *heads) read(p []byte) (r *http.Request, rest []byte) {
 	r, err := http.ReadRequest(reader.in)
 	reader.from.Reset(nil)
 	h.pool.Put(reader)
-	if err != nil || r.Body != http.NoBody {
+	if err != nil || r.Body != http.NoBody || r.Header["Expect"] != nil {
 		return nil, nil
 	}
 	return r, p[end:]

@@ -107,6 +107,7 @@ func TestHeadsForTheHTTPServer(t *testing.T) {
 		{"no Host", strings.Replace(good, "Host: bridge\r\n", "", 1)},
 		{"bare line feeds", strings.ReplaceAll(good, "\r\n", "\n")},
 		{"a bare line feed", strings.Replace(good, "Host: bridge\r\n", "Host: bridge\n", 1)},
+		{"an expectation", strings.Replace(good, "Host:", "Expect: 100-continue\r\nHost:", 1)},
 		{"a body", strings.Replace(good, "Host:", "Content-Length: 4\r\nHost:", 1)},
 		{"chunked", strings.Replace(good, "Host:", "Transfer-Encoding: chunked\r\nHost:", 1)},
 		{"not ASCII", strings.Replace(good, "bridge", "brìdge", 1)},

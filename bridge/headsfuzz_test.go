@@ -16,6 +16,7 @@ func FuzzHeads(f *testing.F) {
 	for _, seed := range []string{
 		request() + "rest", request("X: y", "Connection: close"), request("X : y"), request("Content-Length: 0"),
 		request("Transfer-Encoding: identity"), "GET /a%20b?c HTTP/2.0\r\nHost: [::1]:80\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
+		request("Expect: 0"),
 	} {
 		f.Add([]byte(seed))
 	}

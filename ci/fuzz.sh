@@ -13,8 +13,8 @@ trap 'rm -rf "$dir"' EXIT
 go test -list '^Fuzz' "$@" >"$dir/listed"
 awk '
 	/^Fuzz/ { targets[n++] = $1 }
-	/^ok/ { for (i = 0; i < n; i++) print $2, targets[i]; n = 0 }
-' "$dir/listed" >"$dir/targets"
+	/^ok/ { for (i = 0; i < n; i++) if (!seen[$2, targets[i]]++) print $2, targets[i]; n = 0 }
+' "$dir/listed" >"$dir/targets" # a package may run its tests, and list them, twice
 all=$(wc -l <"$dir/targets")
 
 # late is whether all that went wrong is the end of the time (go.dev/issue/75804).
