@@ -2,7 +2,7 @@
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 PLATFORMS = linux/arm64 darwin/amd64 darwin/arm64 windows/amd64 windows/arm64
 # Counted, not timed: Go 1.26 may call the end of the time a failure (go.dev/issue/75804).
-FUZZTIME = 20000x
+FUZZTIME = 10000x
 FUZZFOR = 60s
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 

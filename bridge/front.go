@@ -24,7 +24,7 @@ func (s *Server) serveConn(raw net.Conn, p *place, crowded bool) {
 		return
 	}
 	stop := context.AfterFunc(s.ctx, func() { raw.Close() })
-	p.waits(func() { sendAway(raw) })
+	p.waits(func() { sendAway(raw, gaveWay) })
 	var conn net.Conn
 	if known := s.announced(raw); known != nil {
 		conn = s.greet(known, p)
@@ -49,7 +49,7 @@ func (s *Server) handOn(conn net.Conn) {
 	if c, ok := conn.(*opened); !ok {
 		p.waits(func() { below(conn).Close() })
 	} else if c.decision == nil {
-		p.waits(func() { sendAway(c.Conn) })
+		p.waits(func() { sendAway(c.Conn, gaveWay) })
 	}
 	if !s.handoff.give(conn) {
 		p.leave()
@@ -63,7 +63,7 @@ func (s *Server) greet(raw net.Conn, p *place) net.Conn {
 	rules := s.now()
 	kind, err := conn.Sniff(s.limits().SniffTimeout)
 	if !p.heard() {
-		err = errGaveWay
+		return nil // whoever has its place closes it, and says why
 	}
 	reason, refused := rules.refuses(raw.RemoteAddr())
 	switch {

@@ -156,16 +156,18 @@ func (s *Server) gaveWay(p *place) {
 	go s.log().Log(context.Background(), level, gaveWay, "client", p.client)
 }
 
-// sendAway closes a connection on which nothing was said yet, so that there is
-// room for the answer.
-func sendAway(conn net.Conn) {
+// sendAway closes a connection to which nothing was said yet, so that there is
+// room for the answer. What has come meanwhile is read: closing on unread bytes is
+// a reset, which may overtake the answer.
+func sendAway(conn net.Conn, reason string) {
 	conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-	conn.Write(plainAnswer(http.StatusServiceUnavailable, gaveWay))
+	conn.Write(plainAnswer(http.StatusServiceUnavailable, reason))
+	discardUnread(conn)
 	conn.Close()
 }
 
-// turnCrowdAway refuses a connection that has no place. Of a multitude not even
-// the refused have the time to read why.
+// turnCrowdAway refuses a connection that has no place. Of a multitude nobody is
+// waited for.
 func (s *Server) turnCrowdAway(conn net.Conn) {
 	const reason = "too many connections"
 	if s.places.count() < 2*s.limits().connections {
@@ -173,7 +175,7 @@ func (s *Server) turnCrowdAway(conn net.Conn) {
 		return
 	}
 	s.counters.add(reason)
-	conn.Close()
+	sendAway(conn, reason)
 }
 
 // placeOf is that of a connection of the HTTP server.

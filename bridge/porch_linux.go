@@ -180,6 +180,9 @@ func (g *guest) leave() {
 func (g *guest) giveWay() {
 	if _, here := g.porch.guests[g]; here {
 		g.socket.Write(plainAnswer(http.StatusServiceUnavailable, gaveWay))
+		b := g.porch.server.buffers.get()
+		g.socket.Read(b[:]) // see sendAway
+		g.porch.server.buffers.put(b)
 		g.leave()
 	}
 }

@@ -10,6 +10,9 @@ import (
 // newRawSource is nil: here sockets are read by the net package alone.
 func newRawSource(net.Conn, *buffers) source { return nil }
 
+// discardUnread does nothing: there is no reading here that does not wait.
+func discardUnread(net.Conn) {}
+
 // gate has no form here; TLS clients are read by blocking reads.
 type gate struct{}
 

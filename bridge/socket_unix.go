@@ -46,6 +46,14 @@ func rawConn(c net.Conn) syscall.RawConn {
 	return raw
 }
 
+// discardUnread reads what has come by c, if c is a socket of package net, and does
+// not wait: not for bytes, nor for somebody else who does.
+func discardUnread(c net.Conn) {
+	if raw := rawConn(c); raw != nil {
+		raw.Control(func(fd uintptr) { unix.Recvfrom(int(fd), make([]byte, headBytes), unix.MSG_DONTWAIT) })
+	}
+}
+
 func (s *rawSource) next(limit int) (*buffer, int, error) {
 	s.limit = limit
 	if err := s.conn.Read(s.try); err != nil {

@@ -94,9 +94,9 @@ func (c court) compare(s speech, of map[string]verdict, unused *[]disagreement) 
 		}
 		ours := words(of[name])
 		switch {
-		case !theirs[ours], refused && of[name].end == accepted:
+		case !theirs[ours]:
 			return name + " is alone" + allOf(of, words)
-		case len(theirs) > 1 && !c.settled(s, of[name].end, unused):
+		case (len(theirs) > 1 || refused && of[name].end == accepted) && !c.settled(s, of[name].end, unused):
 			return "what " + name + " does is not in the table" + allOf(of, words)
 		}
 	}

@@ -203,7 +203,7 @@ func (r request) ask(address string) string {
 		return err.Error()
 	}
 	defer conn.Close()
-	conn.SetDeadline(time.Now().Add(patience))
+	conn.SetDeadline(time.Now().Add(patience / 8)) // some of the others say nothing for ever
 	io.WriteString(conn, strings.Replace(rightRequest, r.old, r.new, 1))
 	answer, err := http.ReadResponse(bufio.NewReader(conn), nil)
 	switch {
