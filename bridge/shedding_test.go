@@ -48,6 +48,10 @@ func TestShortOfMemory(t *testing.T) {
 	for range 25 {
 		client, target := r.pair()
 		idle = append(idle, pair{client, target})
+		r.eventually("what pair said is counted", func() bool {
+			n := r.server.Stats()
+			return min(n.ToTarget, n.ToClient) >= int64(len(idle))
+		})
 		d.lookAt(.5, idleEvery) // each is idle for longer than the next
 	}
 	busy, busyTarget := r.pair()
