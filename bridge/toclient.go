@@ -1,6 +1,8 @@
 package bridge
 
 import (
+	"time"
+
 	"encoding/base64"
 	"errors"
 	"io"
@@ -96,14 +98,24 @@ func (t *sender) targetEnded(err error) error {
 	switch {
 	case err == io.EOF && t.tailN > 0:
 		return errNotText
-	case err == io.EOF && t.s.writing.Load() && hungUp(t.s.target):
-		t.s.ended(endTargetReset) // which only the write was told
 	case err == io.EOF:
+		t.awaitWrite()
 		t.s.ended(endTargetClosed)
 	default: // after a deadline the end is known already
 		t.s.ended(targetEnding(err))
 	}
 	return nil
+}
+
+// awaitWrite lets a write to a target that has hung up come to its end, which is
+// at once: a socket tells of a reset once, and may have told the write.
+func (t *sender) awaitWrite() {
+	if !t.s.writing.Load() || !hungUp(t.s.target) {
+		return
+	}
+	for end := time.Now().Add(briefTimeout); t.s.writing.Load() && time.Now().Before(end); {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // failed records why the client takes no more.
