@@ -151,7 +151,7 @@ func links(t *testing.T, pid int) (all []link) {
 	for _, file := range files(t, pid) {
 		owned[file] = true
 	}
-	for _, line := range established.FindAllStringSubmatch(string(read(t, "/proc/net/tcp")), -1) {
+	for _, line := range established.FindAllStringSubmatch(string(read(t, fmt.Sprintf("/proc/%d/net/tcp", pid))), -1) {
 		if owned["socket:["+line[3]+"]"] {
 			all = append(all, link{decimal(line[1]), decimal(line[2])})
 		}
