@@ -1,12 +1,11 @@
 package bridge
 
 import (
-	"time"
-
 	"encoding/base64"
 	"errors"
 	"io"
 	"unicode/utf8"
+	"time"
 
 	"github.com/gobwas/ws"
 
