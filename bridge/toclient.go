@@ -4,8 +4,8 @@ import (
 	"encoding/base64"
 	"errors"
 	"io"
-	"unicode/utf8"
 	"time"
+	"unicode/utf8"
 
 	"github.com/gobwas/ws"
 
