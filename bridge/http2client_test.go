@@ -32,6 +32,9 @@ func (c *stream2) Read(p []byte) (int, error)  { return c.down.Read(p) }
 func (c *stream2) Write(p []byte) (int, error) { return c.up.Write(p) }
 func (c *stream2) CloseWrite() error           { return c.up.Close() }
 
+// SetDeadline has nothing to set: ask2's context ends the stream in any case.
+func (c *stream2) SetDeadline(time.Time) error { return nil }
+
 func (c *stream2) Close() error {
 	c.up.Close()
 	c.cancel()

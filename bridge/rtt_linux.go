@@ -25,12 +25,9 @@ func rttOf(c net.Conn) (rtt time.Duration) {
 	return rtt
 }
 
-// ackedBy is how many bytes a TCP peer has acknowledged; 0: not known, or not
-// this session's alone.
+// ackedBy is how many bytes a TCP peer has acknowledged, over HTTP/2 those of all
+// its sessions; 0: not known.
 func ackedBy(c net.Conn) (n int64) {
-	if _, shared := c.(*lane); shared {
-		return 0
-	}
 	raw := rawConn(beneath(c))
 	if raw == nil {
 		return 0

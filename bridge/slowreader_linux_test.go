@@ -13,7 +13,7 @@ import (
 // TestHeartbeatOfASlowReader: pings wait in the system behind megabytes, and the
 // client answers each as it comes to it. It is slow, and not gone.
 func TestHeartbeatOfASlowReader(t *testing.T) {
-	for _, kind := range []string{"plain", "tls"} {
+	for _, kind := range []string{"plain", "tls", "h2"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
 			slowReader(t, kind)
@@ -58,12 +58,17 @@ func slowReader(t *testing.T, kind string) {
 // TestHeartbeatOfAStuckReader: a client takes nothing any more, and no ping reaches
 // it. It counts as one that answers none, and its target is let go.
 func TestHeartbeatOfAStuckReader(t *testing.T) {
-	r := startRig(t, func(s *Server) { s.Heartbeat = 300 * time.Millisecond })
-	r.dial()
-	if n, err := io.Copy(r.accept(), zeros{}); err == nil {
-		t.Errorf("the target said %d bytes and was done", n)
+	for _, kind := range []string{"plain", "tls", "h2"} {
+		t.Run(kind, func(t *testing.T) {
+			t.Parallel()
+			r := startRigFor(t, kind, func(s *Server) { s.Heartbeat = 300 * time.Millisecond })
+			r.dial()
+			if n, err := io.Copy(r.accept(), zeros{}); err == nil {
+				t.Errorf("the target said %d bytes and was done", n)
+			}
+			r.wantLog("session ended", "code=1011", "by=bridge", `reason="client answered none of two pings"`)
+		})
 	}
-	r.wantLog("session ended", "code=1011", "by=bridge", `reason="client answered none of two pings"`)
 }
 
 type zeros struct{}

@@ -70,22 +70,23 @@ func startWatch(s *session, by watched) *watch {
 }
 
 // pingsTake is more than what pings alone make a client's system acknowledge
-// from one to the next, whatever they are wrapped in.
+// from one to the next, whatever they are wrapped in, those of HTTP/2 included.
 const pingsTake = 256
 
 // beat counts only pings the client could have answered: one that waits behind
 // megabytes that the client is taking, here or in the system, or whose answer
 // waits behind a slow target, does not count. One that cannot be sent because the
-// client's system has taken nothing at all since the last does: a client that is
-// gone may never let it through.
+// client's system has taken no more than that since the last does: a client that
+// is gone may never let it through.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	heard, taken := w.s.heard.Load(), w.by.acked()
-	if heard != w.heard || taken-w.taken > pingsTake || w.s.writing.Load() {
+	takes, held := taken-w.taken > pingsTake, w.s.writing.Load()
+	if heard != w.heard || takes || held {
 		w.heard, w.unheard = heard, 0
 	}
-	stuck := taken > 0 && taken == w.taken && !w.s.writing.Load()
+	stuck := taken > 0 && !takes && !held
 	w.taken = taken
 	if w.unheard == 2 {
 		w.s.stop(endHeartbeat)

@@ -45,14 +45,14 @@ func startWatch(c *Conn) *watch {
 }
 
 // pingsTake is more than what pings alone make a peer's system acknowledge from
-// one to the next, whatever they are wrapped in.
+// one to the next, whatever they are wrapped in, those of HTTP/2 included.
 const pingsTake = 256
 
 // beat counts only pings that the peer could have answered: one that waits behind
 // megabytes that the peer is taking, here or in the system, or whose answer nobody
 // reads yet, does not count. One that cannot be sent because the peer's system has
-// taken nothing at all since the last does: a peer that is gone may never let it
-// through.
+// taken no more than that since the last does: a peer that is gone may never let
+// it through.
 func (w *watch) beat() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -60,10 +60,11 @@ func (w *watch) beat() {
 	if w.c.o.Acked != nil {
 		taken = w.c.o.Acked()
 	}
-	if heard != w.heard || taken-w.taken > pingsTake || !w.c.reading.Load() {
+	takes, held := taken-w.taken > pingsTake, !w.c.reading.Load()
+	if heard != w.heard || takes || held {
 		w.heard, w.unheard = heard, 0
 	}
-	stuck := taken > 0 && taken == w.taken && w.c.reading.Load()
+	stuck := taken > 0 && !takes && !held
 	w.taken = taken
 	if w.unheard == 2 {
 		w.c.GiveUp(ErrUnanswered, time.Now().Add(lastWords))
