@@ -8,6 +8,8 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -100,36 +102,23 @@ defaults
   timeout client 10s
   timeout server 10s
 frontend door
-  bind %[2]s
+  bind %s
   default_backend bridges
 backend bridges
   http-reuse always
-  server bridge %[3]s
+  server bridge %s
 `
 
 const smuggleNginx = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log /dev/null;
-events {}
-http {
-  access_log off;
-  client_body_temp_path %[1]s/body;
-  proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi;
-  scgi_temp_path %[1]s/scgi;
-  map $http_upgrade $switch { default "upgrade"; "" ""; }
-  upstream bridges { server %[3]s; keepalive 1; }
-  server {
-    listen %[2]s;
-    location / {
-      proxy_pass http://bridges;
-      proxy_http_version 1.1;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $switch;
-    }
+map $http_upgrade $switch { default "upgrade"; "" ""; }
+upstream bridges { server %[2]s; keepalive 1; }
+server {
+  listen %[1]s;
+  location / {
+    proxy_pass http://bridges;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $switch;
   }
 }
 `
@@ -138,21 +127,23 @@ http {
 // after it by the same proxy, and so by the same connections to the bridge, gets
 // what it asked for.
 func TestSmugglingThroughAProxy(t *testing.T) {
-	need(t, "haproxy", "nginx")
+	need(t, "haproxy")
 	dir := t.TempDir()
 	put(t, dir+"/innocent.txt", "innocent")
 	put(t, dir+"/smuggled.txt", "smuggled")
-	for name, config := range map[string]string{"haproxy": smuggleProxy, "nginx": smuggleNginx} {
+	for name, begin := range map[string]func(*testing.T, string, string){
+		"haproxy": func(t *testing.T, door, bridge string) {
+			start(t, nil, "haproxy", "-db", "-f", write(t, t.TempDir(), "conf", fmt.Appendf(nil, smuggleProxy, door, bridge)))
+			eventually(t, "haproxy listens", func() bool { return answers(door) })
+		},
+		"nginx": func(t *testing.T, door, bridge string) {
+			startNginx(t, t.TempDir(), door, fmt.Sprintf(smuggleNginx, door, bridge))
+		},
+	} {
 		t.Run(name, func(t *testing.T) {
 			s := besiege(t, "--web", dir)
-			folder, door := t.TempDir(), freeport.Address(t)
-			file := write(t, folder, "conf", fmt.Appendf(nil, strings.TrimPrefix(config, "\n"), folder, door, s.address()))
-			if name == "nginx" {
-				start(t, nil, "nginx", "-p", folder, "-e", "stderr", "-c", file)
-			} else {
-				start(t, nil, "haproxy", "-db", "-f", file)
-			}
-			eventually(t, name+" listens", func() bool { return answers(door) })
+			door := freeport.Address(t)
+			begin(t, door, s.address())
 			for _, tc := range smuggling() {
 				attacker := &talker{t: t, program: s.process, address: door}
 				attacker.reach(nil)
@@ -187,4 +178,39 @@ func fetchInnocent(door string) string {
 	}
 	body, _ := io.ReadAll(answer.Body)
 	return fmt.Sprint(answer.StatusCode, " ", string(body))
+}
+
+const smuggleServer = `
+server {
+  access_log %s;
+  listen %s;
+  return 200 "no WebSocket here";
+}
+`
+
+// TestSmugglingToAPassthrough: to a target that answers an upgrade by something
+// else, and would take a next request on the same connection, nobody says one.
+func TestSmugglingToAPassthrough(t *testing.T) {
+	folder, door := t.TempDir(), freeport.Address(t)
+	startNginx(t, folder, door, fmt.Sprintf(smuggleServer, folder+"/asked", door))
+	b := serve(t, "passthrough+ws://"+door)
+	attacks := append(smuggling(), struct{ name, text, status string }{
+		"a second request behind the upgrade", strings.Join(upgrading("/upgrade", "Host: x"), "\r\n") + "\r\n\r\n" + second, "200"})
+	for _, tc := range attacks {
+		t.Run(tc.name, func(t *testing.T) {
+			c := &talker{t: t, program: b.process, address: b.address()}
+			c.reach(nil)
+			c.say(tc.text)
+			c.answers()
+			c.leave()
+			told := strings.Join(c.heard, ", ")
+			if status, end, _ := strings.Cut(told, ", "); !regexp.MustCompile(`^\d{3}$`).MatchString(status) || end != "gone" && end != "reset" {
+				t.Errorf("told %q, want one answer and the end", told)
+			}
+		})
+	}
+	asked, err := os.ReadFile(folder + "/asked")
+	if err != nil || !strings.Contains(string(asked), `"GET /upgrade `) || strings.Contains(string(asked), "smuggled") {
+		t.Errorf("the target was asked (%v):\n%s", err, asked)
+	}
 }

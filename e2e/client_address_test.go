@@ -91,28 +91,15 @@ func TestPROXYHeaderThatIsMissing(t *testing.T) {
 }
 
 const nginxFront = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path %[1]s/body;
-  proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi;
-  scgi_temp_path %[1]s/scgi;
-  server {
-    listen %[2]s;
-    location / {
-      proxy_pass http://%[3]s;
-      proxy_bind ` + front + `;
-      proxy_http_version 1.1;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header Connection $http_connection;
-      %[4]s
-    }
+server {
+  listen %[1]s;
+  location / {
+    proxy_pass http://%[2]s;
+    proxy_bind ` + front + `;
+    proxy_http_version 1.1;
+    proxy_set_header Upgrade $http_upgrade;
+    proxy_set_header Connection $http_connection;
+    %[3]s
   }
 }
 `
@@ -121,7 +108,6 @@ http {
 // whom nginx says, whatever the client itself says; behind one that is not, it
 // is nginx.
 func TestClientAddressByHeader(t *testing.T) {
-	need(t, "nginx")
 	const legacy = "proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;"
 	const standard = `proxy_set_header Forwarded "$http_forwarded, for=\"$remote_addr:$remote_port\";proto=$scheme";`
 	tests := []struct {
@@ -137,10 +123,8 @@ func TestClientAddressByHeader(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			b := serve(t, target(t, echo), append(tt.options, "--send-proxy", "v1")...)
-			dir, door := t.TempDir(), freeport.Address(t)
-			config := write(t, dir, "nginx.conf", fmt.Appendf(nil, nginxFront, dir, door, b.address(), tt.sets))
-			start(t, nil, "nginx", "-p", dir, "-e", "stderr", "-c", config)
-			eventually(t, "nginx listens", func() bool { return answers(door) })
+			door := freeport.Address(t)
+			startNginx(t, t.TempDir(), door, fmt.Sprintf(nginxFront, door, b.address(), tt.sets))
 			got, _ := announced(t, door, false, "X-Forwarded-For: 6.6.6.6", `Forwarded: for="6.6.6.6`)
 			if !strings.HasPrefix(got, tt.want) {
 				t.Errorf("the target hears %q, want %s", got, tt.want)
@@ -161,22 +145,9 @@ frontend target
 `
 
 const nginxTarget = `
-daemon off;
-worker_processes 1;
-pid %[1]s/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path %[1]s/body;
-  proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi;
-  scgi_temp_path %[1]s/scgi;
-  server {
-    listen %[2]s proxy_protocol;
-    return 200 "from $proxy_protocol_addr:$proxy_protocol_port to $proxy_protocol_server_addr:$proxy_protocol_server_port\n";
-  }
+server {
+  listen %[1]s proxy_protocol;
+  return 200 "from $proxy_protocol_addr:$proxy_protocol_port to $proxy_protocol_server_addr:$proxy_protocol_server_port\n";
 }
 `
 
@@ -190,8 +161,7 @@ func TestTargetHearsOfItsClient(t *testing.T) {
 			start(t, nil, "haproxy", "-db", "-f", write(t, t.TempDir(), "haproxy.cfg", fmt.Appendf(nil, proxyTarget, address)))
 		},
 		"nginx": func(t *testing.T, address string) {
-			dir := t.TempDir()
-			start(t, nil, "nginx", "-p", dir, "-e", "stderr", "-c", write(t, dir, "nginx.conf", fmt.Appendf(nil, nginxTarget, dir, address)))
+			startNginx(t, t.TempDir(), address, fmt.Sprintf(nginxTarget, address))
 		},
 	}
 	for server, begin := range servers {

@@ -184,7 +184,7 @@ func (tr *trial) run(b block) {
 		tr.t.Cleanup(tr.bridge.sound)
 		tr.bridge.await(`Listen on 127\.0\.0\.1:`)
 	case "nginx":
-		tr.serves(door, "nginx", "-p", tr.dir, "-e", "stderr", "-c", tr.around(nginxAround, file))
+		tr.serves(door, "nginx", nginxArgs(tr.dir, tr.around(nginxAround, file))...)
 	case "haproxy":
 		tr.serves(door, "haproxy", "-db", "-f", file)
 	case "caddyfile":
@@ -223,23 +223,6 @@ func (tr *trial) serves(port, name string, args ...string) {
 func (tr *trial) around(text, file string) string {
 	return write(tr.t, tr.dir, "around", fmt.Appendf(nil, text, tr.dir, file, tr.port(door)))
 }
-
-const nginxAround = `
-user root;
-daemon off;
-pid %[1]s/nginx.pid;
-error_log stderr;
-events {}
-http {
-  access_log off;
-  client_body_temp_path %[1]s/body;
-  proxy_temp_path %[1]s/proxy;
-  fastcgi_temp_path %[1]s/fastcgi;
-  uwsgi_temp_path %[1]s/uwsgi;
-  scgi_temp_path %[1]s/scgi;
-  include %[2]s;
-}
-`
 
 const caddyAround = `
 {
