@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/gobwas/ws"
 
@@ -221,11 +220,6 @@ func TestWSO11Broadcast(t *testing.T) {
 		for i := range 50 {
 			all = append(all, r.connect([]string{"/p", "/q"}[i%2]))
 		}
-		for deadline := time.Now().Add(patience); r.route.Stats().Sessions < 50; time.Sleep(time.Millisecond) {
-			if time.Now().After(deadline) {
-				t.Fatal("not all have joined")
-			}
-		}
 		all[0].say("hello")
 		for i, c := range all {
 			if hears(i) {
@@ -237,6 +231,45 @@ func TestWSO11Broadcast(t *testing.T) {
 			c.wantClose(1000, "")
 		}
 	}
+}
+
+// A client that has its 101 hears its group, however much later it is served.
+func TestBroadcastFromTheHandshakeOn(t *testing.T) {
+	for _, acceptFirst := range []bool{false, true} {
+		r := newRig(t, echo, func(rt *gateway.Route) {
+			rt.Broadcast, rt.Hub, rt.AcceptFirst = gateway.All, &hub.Hub{}, acceptFirst
+		})
+		said := make(chan struct{})
+		r.greeted = func(q *http.Request) {
+			if q.URL.RawQuery == "late" {
+				<-said
+			}
+		}
+		speaker, late := r.connect("/p"), r.connect("/p?late")
+		for _, word := range []string{"one", "two"} {
+			speaker.say(word)
+			speaker.hear(word)
+		}
+		close(said)
+		late.hear("one")
+		late.hear("two")
+	}
+}
+
+// A client for whom the group has no room is refused, and its target let go.
+func TestBroadcastWithoutRoom(t *testing.T) {
+	r := newRig(t, echo, func(rt *gateway.Route) { rt.Broadcast, rt.Hub = gateway.All, &hub.Hub{MaxMembers: 1} })
+	first := r.connect("/p")
+	for range 2 {
+		_, err := r.dial("/p", nil)
+		if err == nil || !strings.Contains(err.Error(), "503") {
+			t.Fatalf("the second: %v", err)
+		}
+	}
+	first.Close(ws.StatusNormalClosure, "")
+	first.wantClose(1000, "")
+	<-r.ended
+	r.connect("/p")
 }
 
 func TestWSO13TheFaultRouteGetsWhatIsBad(t *testing.T) {

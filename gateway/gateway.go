@@ -111,8 +111,9 @@ func (rt *Route) Stats() Stats {
 }
 
 // Admit takes a client, and unless AcceptFirst says otherwise reaches the
-// target for it: r's context and the target's own timeout bound that. The error
-// is a *Refusal. The caller calls Serve or Leave of the Visit.
+// target for it: r's context and the target's own timeout bound that. From then on
+// it hears its broadcast group. The error is a *Refusal. The caller calls Serve or
+// Leave of the Visit.
 func (rt *Route) Admit(r *http.Request) (*Visit, error) {
 	offered := content.SplitOffered(r.Header.Values("Sec-WebSocket-Protocol"))
 	subprotocol, contentType, err := rt.Content.Choose(offered, r.URL.Query())
@@ -123,13 +124,15 @@ func (rt *Route) Admit(r *http.Request) (*Visit, error) {
 	v.meta = rt.meta(r, contentType)
 	v.request.Subprotocols = rt.offer(offered, subprotocol)
 	if rt.AcceptFirst {
-		v.subprotocol = cmp.Or(subprotocol, first(v.request.Subprotocols))
-		return v, nil
-	}
-	if err := v.reach(r.Context()); err != nil {
+		v.chosen = first(v.request.Subprotocols)
+	} else if err := v.reach(r.Context()); err != nil {
 		return nil, refusal(err)
 	}
 	v.subprotocol = cmp.Or(subprotocol, v.chosen)
+	if err := v.join(); err != nil {
+		v.abandon(1013, err.Error())
+		return nil, &Refusal{http.StatusServiceUnavailable, err.Error()}
+	}
 	return v, nil
 }
 

@@ -41,6 +41,7 @@ type rig struct {
 	serving sync.WaitGroup
 	serve   func(c *message.Conn) // the target
 	handler http.HandlerFunc      // the target's, in front of serve
+	greeted func(*http.Request)   // between the 101 and Serve; nil: nothing
 }
 
 type logBuffer struct {
@@ -113,6 +114,9 @@ func (r *rig) bridge(w http.ResponseWriter, q *http.Request) {
 	o.Early = early
 	c := message.New(conn, o)
 	r.serving.Go(func() {
+		if r.greeted != nil {
+			r.greeted(q)
+		}
 		end := visit.Serve(c)
 		said := message.CloseError{Code: ws.StatusCode(end.Code), Reason: end.Reason}
 		if end.Answer != nil {

@@ -28,7 +28,7 @@ type Visit struct {
 	meta        content.Meta
 
 	dial   time.Duration
-	chosen string // by the target
+	chosen string // by the target; AcceptFirst: in its stead
 	client *message.Conn
 	target *message.Conn // nil until reached
 	member *hub.Member   // nil without broadcast
@@ -49,10 +49,16 @@ func (v *Visit) Options() message.Options {
 	return o
 }
 
-// Leave gives the target back for a client that left during the handshake.
-func (v *Visit) Leave() {
+// Leave gives the target and the group back for a client that never was served.
+func (v *Visit) Leave() { v.abandon(1001, "client left") }
+
+func (v *Visit) abandon(code ws.StatusCode, why string) {
 	if v.target != nil {
-		v.part(Ending{Code: 1001, Reason: "client left"})
+		v.target.Close(code, why)
+		v.target.Finish(time.Now().Add(briefTimeout))
+	}
+	if v.member != nil {
+		v.member.Leave()
 	}
 }
 
@@ -70,18 +76,18 @@ func (v *Visit) Serve(client *message.Conn) Ending {
 	return end
 }
 
-// begin has the target reached and the group joined; nil: go on. It is apart
-// from Serve, whose stack is kept while nobody says anything.
+// begin has the target reached and gives the client what its group has said; nil:
+// go on. It is apart from Serve, whose stack is kept while nobody says anything.
 func (v *Visit) begin() *Ending {
+	if v.member != nil {
+		v.member.Attach(v.client)
+	}
 	if v.target == nil {
 		if err := v.reach(context.Background()); err != nil {
 			v.route.log().Debug("cannot reach target", "target", v.String(), "err", err)
+			v.leave()
 			return &Ending{By: "target", Code: 1014, Reason: words(err), Dial: v.dial}
 		}
-	}
-	if err := v.join(); err != nil {
-		v.part(Ending{Code: 1013, Reason: err.Error()})
-		return &Ending{By: "bridge", Code: 1013, Reason: err.Error(), Dial: v.dial}
 	}
 	v.route.counters.sessions.Add(1)
 	return nil
@@ -137,12 +143,6 @@ func (v *Visit) releaseTarget(end ending) {
 	}
 }
 
-// part ends the target's side when there is no session.
-func (v *Visit) part(why Ending) {
-	v.target.Close(ws.StatusCode(why.Code), why.Reason)
-	v.target.Finish(time.Now().Add(briefTimeout))
-}
-
 // join makes the client a member of its broadcast group.
 func (v *Visit) join() (err error) {
 	if v.route.Broadcast == Self {
@@ -152,11 +152,7 @@ func (v *Visit) join() (err error) {
 	if v.member, err = v.route.Hub.Join(host, port); err != nil {
 		return err
 	}
-	v.member.Attach(v.client)
-	if err = v.member.Open(v.group()); err != nil {
-		v.member.Leave()
-	}
-	return err
+	return v.member.Open(v.group())
 }
 
 func (v *Visit) group() string { return v.route.Name + " " + v.meta.Path }

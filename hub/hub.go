@@ -80,8 +80,8 @@ func (h *Hub) Close() {
 }
 
 // Join takes a place for a client whose address is host and port; both may be
-// empty. The member is to be attached to its connection before it opens a
-// group, and gives its place back by Leave. The error is ErrFull.
+// empty. What the member hears until it is attached to its connection waits in
+// its Queue. It gives its place back by Leave. The error is ErrFull.
 func (h *Hub) Join(host, port string) (*Member, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -90,7 +90,9 @@ func (h *Hub) Join(host, port string) (*Member, error) {
 	}
 	h.members++
 	h.lastID++
-	return &Member{hub: h, host: host, port: port, id: h.lastID}, nil
+	m := &Member{hub: h, host: host, port: port, id: h.lastID}
+	m.out = outbox{hub: h, limits: h.Queue.withDefaults(), writing: true} // nobody else is to, before Attach
+	return m, nil
 }
 
 // deliver gives p once to every member of the groups but one. The order of two

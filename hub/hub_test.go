@@ -184,6 +184,33 @@ func TestWaitingMessagesAreWrittenTogether(t *testing.T) {
 }
 
 // TestSlowMembers are offered ten times what may wait.
+// What a member hears before it has its connection waits for it, in its queue.
+func TestHeardBeforeAttach(t *testing.T) {
+	for said, gaveUp := range map[int]error{2: nil, 3: ErrSlow} {
+		synctest.Test(t, func(t *testing.T) {
+			h := &Hub{Queue: Queue{MaxMessages: 2}}
+			a, e := join(t, h, &ear{}, "x"), &ear{}
+			m, err := h.Join("", "")
+			if err := errors.Join(err, m.Open("x")); err != nil {
+				t.Fatal(err)
+			}
+			var want []string
+			for i := range said {
+				a.Send(text(fmt.Sprint(i)), false, "x")
+				want = append(want, fmt.Sprint(i))
+			}
+			m.Attach(e)
+			m.Drain(time.Minute)
+			if gaveUp != nil {
+				want = []string{}
+			}
+			if diff := cmp.Diff(want, e.all()); diff != "" || e.why() != gaveUp {
+				t.Errorf("%d said: given up by %v, -want +got\n%s", said, e.why(), diff)
+			}
+		})
+	}
+}
+
 func TestSlowMembers(t *testing.T) {
 	const size, room = 1000, 10_040 // ten frames, and the one being written
 	for _, c := range []struct {

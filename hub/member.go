@@ -26,10 +26,9 @@ type Member struct {
 	out        outbox
 }
 
-// Attach gives the member its connection, which stays the caller's.
-func (m *Member) Attach(c Conn) {
-	m.out = outbox{conn: c, hub: m.hub, limits: m.hub.Queue.withDefaults()}
-}
+// Attach gives the member its connection, which stays the caller's, and what the
+// member has heard before.
+func (m *Member) Attach(c Conn) { m.out.attach(c) }
 
 // Keys are the groups that the member is in, in the order of opening. The slice
 // is never changed, neither here nor by the caller.

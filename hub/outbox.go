@@ -20,7 +20,7 @@ const (
 // outbox is what waits for one member. Who put it there writes it, as far as the
 // member takes it at once; there is a goroutine only for a member that does not.
 type outbox struct {
-	conn   Conn
+	conn   Conn // nil until attach; written under mu
 	hub    *Hub
 	limits Queue
 
@@ -33,6 +33,20 @@ type outbox struct {
 	rest    chan struct{} // closed when the writer has ended; nil: nobody asked
 }
 
+// attach writes what has been waiting for the connection.
+func (o *outbox) attach(c Conn) {
+	o.mu.Lock()
+	o.conn = c
+	slow := o.closed
+	o.mu.Unlock()
+	if slow {
+		o.tooSlow(c)
+	}
+	o.flush()
+}
+
+func (o *outbox) tooSlow(c Conn) { c.GiveUp(ErrSlow, time.Now().Add(o.limits.Patience)) }
+
 // put queues p. It never waits for the member. woken: the caller is to flush.
 func (o *outbox) put(p packet) (woken bool) {
 	o.mu.Lock()
@@ -40,9 +54,10 @@ func (o *outbox) put(p packet) (woken bool) {
 	if woken = taken && !o.writing; woken {
 		o.writing = true
 	}
+	conn := o.conn
 	o.mu.Unlock()
-	if slow {
-		o.conn.GiveUp(ErrSlow, time.Now().Add(o.limits.Patience))
+	if slow && conn != nil {
+		o.tooSlow(conn)
 	}
 	return woken
 }
