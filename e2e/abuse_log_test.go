@@ -19,13 +19,19 @@ const forged = "time=2001-01-01T00:00:00Z level=INFO msg=forged"
 func TestAbuseOfTheLog(t *testing.T) {
 	need(t, "openssl")
 	cert := certify(t, t.TempDir(), "localhost")
+	for format, begin := range map[string]string{"text": `time=20[2-9]`, "json": `\{"time":"20[2-9].*\}$`} {
+		line := regexp.MustCompile(`^(` + begin + `|WebSocket server settings:$|  - )`)
+		t.Run(format, func(t *testing.T) { abuseLog(t, line, append(cert.options(), "--log-format", format)) })
+	}
+}
+
+func abuseLog(t *testing.T, line *regexp.Regexp, options []string) {
 	const nasty = "\r\n" + forged + "\r\n\x1b[2J\x1b]0;owned\x07\x00\x7f\u0085\u009b31m\u200b\u202etxt.exe\u2066\u2028\xff"
 	// What may stand in a header as it is.
 	const turned = "a\u0085\u009b31m\u200b\u202etxt.exe\u2066\u2028\xff\t" + forged
 	escaped := escape(nasty)
-	line := regexp.MustCompile(`^(time=20[2-9]|WebSocket server settings:$|  - )`)
-	s := besiege(t, append(cert.options(), "--proxy-protocol", proxies, "--verbose")...)
-	known := serve(t, target(t, echo), "--verbose", "--auth-plugin", "BasicHTTPAuth", "--auth-source", "user:pw", "--trusted-proxy", "127.0.0.1")
+	s := besiege(t, append(options, "--proxy-protocol", proxies, "--verbose")...)
+	known := serve(t, target(t, echo), append(options, "--verbose", "--auth-plugin", "BasicHTTPAuth", "--auth-source", "user:pw", "--trusted-proxy", "127.0.0.1")...)
 	for _, header := range []string{
 		"User-Agent: " + turned, "Origin: " + turned, "Sec-WebSocket-Protocol: " + turned, "Cookie: token=" + turned, "X-Forwarded-For: " + turned, "Forwarded: for=" + turned,
 		"Origin: " + nasty, "X-Forwarded-For: 1.2.3.4" + nasty, "Host: " + turned, "Sec-WebSocket-Version: " + turned,

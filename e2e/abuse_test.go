@@ -52,7 +52,7 @@ const mostMemory = 400 << 20
 func besiege(t *testing.T, options ...string) *siege {
 	t.Helper()
 	b := serve(t, target(t, echo), append(options, "--admin", "0")...)
-	s := &siege{bridge: b, admin: "http://" + b.await(`Administration on (127[0-9.:]*)`)[1] + "/metrics"}
+	s := &siege{bridge: b, admin: "http://" + b.await(`(?:Administration on |"admin":")(127[0-9.:]*)`)[1] + "/metrics"}
 	var err error
 	if s.friend, err = enter(b.address(), false); err != nil {
 		t.Fatal(err)

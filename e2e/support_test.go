@@ -56,7 +56,7 @@ func serve(t *testing.T, target string, options ...string) bridge {
 	args := append(options, "127.0.0.1:0", target)
 	p := start(t, nil, os.Getenv("E2E_WSBRIDGE"), args...)
 	t.Cleanup(p.sound)
-	return bridge{p, p.await(`Listen on 127\.0\.0\.1:([1-9]\d*)`)[1]}
+	return bridge{p, p.await(`(?:Listen on |"listen":\[")127\.0\.0\.1:([1-9]\d*)`)[1]}
 }
 
 // unsound is what Go programs say of faults in themselves; of data races only

@@ -3,6 +3,7 @@ package logs
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"unicode"
 )
 
 // screen is a standard error that a test looks at; it leaves out floods.
@@ -93,6 +95,28 @@ func TestJSON(t *testing.T) {
 	out.Logger().Debug("asked for", "n", 1)
 	if got := read(t, path); !strings.HasSuffix(got, `"level":"DEBUG","msg":"asked for","n":1}`+"\n") {
 		t.Errorf("file %q", got)
+	}
+}
+
+// JSON may have in it what a terminal obeys and what turns text around; here it is
+// escaped, and means the same.
+func TestJSONIsPlain(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	out := open(t, Options{JSON: true, File: path})
+	for _, said := range []string{"plain", "é語😀", "\x7f\u009b31m", "\u200b\u202etxt.exe\u2066", "\U000e0001\U0010ffff", "\x1b[2J\r\n\x00"} {
+		out.Logger().Info("m", "said", said)
+		lines := strings.Split(strings.TrimSpace(read(t, path)), "\n")
+		last := lines[len(lines)-1]
+		var record struct{ Said string }
+		if err := json.Unmarshal([]byte(last), &record); err != nil || record.Said != said {
+			t.Errorf("%+q is written as %+q, which reads as %+q, %v", said, last, record.Said, err)
+		}
+		if i := strings.IndexFunc(last, func(r rune) bool { return !unicode.IsPrint(r) }); i >= 0 {
+			t.Errorf("%+q is written as %+q", said, last)
+		}
+		if strings.Contains(said, "é") && !strings.Contains(last, said) {
+			t.Errorf("%q is escaped in %q", said, last)
+		}
 	}
 }
 

@@ -95,7 +95,7 @@ func join(sinks []sink) *slog.Logger {
 func newHandler(w io.Writer, o Options) slog.Handler {
 	options := &slog.HandlerOptions{Level: o.level}
 	if o.JSON {
-		return slog.NewJSONHandler(w, options)
+		return slog.NewJSONHandler(&plain{to: w}, options)
 	}
 	return slog.NewTextHandler(w, options)
 }

@@ -101,7 +101,7 @@ func (s summary) print(w io.Writer, c *config.Config, log *slog.Logger) {
 	switch {
 	case c.LogFormat == "json":
 		log.Info("listening", "listen", s.listen, "target", s.target, "routes", s.routes, "web", s.web,
-			"listings", s.web != "" && !s.fileOnly, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record,
+			"listings", s.web != "" && !s.fileOnly, "pages", s.pages, "admin", s.admin, "tls", s.tls, "tls_only", s.tlsOnly, "record", s.record,
 			"memory_limit", s.memory.Bytes)
 	case c.LogFile != "" || c.Syslog != "":
 		for _, line := range s.lines() {
