@@ -16,6 +16,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 	"unicode"
 )
 
@@ -92,8 +93,8 @@ func TestFileAndStandardError(t *testing.T) {
 func TestJSON(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "log")
 	out := open(t, Options{JSON: true, Level: slog.LevelDebug, File: path})
-	out.Logger().Debug("asked for", "n", 1)
-	if got := read(t, path); !strings.HasSuffix(got, `"level":"DEBUG","msg":"asked for","n":1}`+"\n") {
+	out.Logger().Debug("asked for", "n", 1, "took", 1500*time.Millisecond)
+	if got := read(t, path); !strings.HasSuffix(got, `"level":"DEBUG","msg":"asked for","n":1,"took":1.5}`+"\n") {
 		t.Errorf("file %q", got)
 	}
 }

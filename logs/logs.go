@@ -95,9 +95,18 @@ func join(sinks []sink) *slog.Logger {
 func newHandler(w io.Writer, o Options) slog.Handler {
 	options := &slog.HandlerOptions{Level: o.level}
 	if o.JSON {
+		options.ReplaceAttr = inSeconds
 		return slog.NewJSONHandler(&plain{to: w}, options)
 	}
 	return slog.NewTextHandler(w, options)
+}
+
+// inSeconds makes of durations, which JSON has no form for, numbers of seconds.
+func inSeconds(_ []string, a slog.Attr) slog.Attr {
+	if a.Value.Kind() == slog.KindDuration {
+		a.Value = slog.Float64Value(a.Value.Duration().Seconds())
+	}
+	return a
 }
 
 // Logger logs to all places.
