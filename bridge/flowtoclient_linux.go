@@ -143,12 +143,19 @@ func (f *flow) sayClose() {
 	f.push()
 }
 
-// SendPong answers a ping; only the newest answer is kept.
-func (f *flow) SendPong(payload []byte) {
+// answer sends pongs, which lie in b; behind what waits for the client only the
+// newest is kept.
+func (f *flow) answer(pongs frame.Pongs, b *buffer) {
+	if !f.out.closed && !f.out.waiting() {
+		f.out.bytes, f.out.buf = pongs.Frames(), b
+		f.push()
+		return
+	}
 	if !f.out.closed {
-		f.out.pong = frame.AppendControl(nil, ws.OpPong, payload)
+		f.out.pong = pongs.Newest()
 		f.push()
 	}
+	f.s.server.buffers.put(b)
 }
 
 // ping is for the session's watch; false: the ping before it still waits.

@@ -73,7 +73,10 @@ func (f *flow) hear(p []byte) (n int, more bool, err error) {
 // nil.
 func (f *flow) takeFrames(b *buffer, p []byte) {
 	f.s.heard.Add(int64(len(p)))
-	out := f.up.frames.take(p, f)
+	out := f.up.frames.take(p)
+	if out.answers != nil {
+		f.answer(out.pongs, out.answers)
+	}
 	if out.lent != nil {
 		if b != nil {
 			f.s.server.buffers.put(b)

@@ -114,22 +114,33 @@ func (in *inflow) decode(out *unframed) {
 // the client's Close, a *frame.Error for a breach, and the connection's own.
 func (in *inflow) next() (frame.Event, error) {
 	for {
-		for len(in.rest) > 0 {
-			ev, n, err := in.r.frames.decoder.Next(in.rest)
-			in.rest = in.rest[n:]
-			switch {
-			case err != nil || ev.Kind == frame.Data:
-				return ev, err
-			case ev.Kind == frame.Ping:
-				in.r.s.out.SendPong(ev.Payload)
-			case ev.Kind == frame.Close:
-				return ev, &message.CloseError{Code: ev.Code, Reason: ev.Reason}
-			}
+		ev, err := in.scan()
+		if err != nil || ev.Kind == frame.Data {
+			return ev, err
 		}
 		if err := in.fill(); err != nil {
 			return frame.Event{}, err
 		}
 	}
+}
+
+// scan looks through what was read for a piece, and answers the pings before it.
+func (in *inflow) scan() (ev frame.Event, err error) {
+	var pongs frame.Pongs
+	for len(in.rest) > 0 && err == nil && ev.Kind != frame.Data {
+		var n int
+		ev, n, err = in.r.frames.decoder.Next(in.rest)
+		in.rest = in.rest[n:]
+		switch {
+		case err != nil:
+		case ev.Kind == frame.Ping:
+			pongs.Add(ev.Payload)
+		case ev.Kind == frame.Close:
+			err = &message.CloseError{Code: ev.Code, Reason: ev.Reason}
+		}
+	}
+	in.r.s.out.SendPongs(pongs)
+	return ev, err
 }
 
 // fill reads more from the client.

@@ -48,7 +48,12 @@ func (r *receiver) run() {
 // is still to come.
 func (r *receiver) take(p []byte) bool {
 	r.s.heard.Add(int64(len(p)))
-	return r.carry(r.frames.take(p, r.s.out))
+	out := r.frames.take(p)
+	if out.answers != nil {
+		r.s.out.SendPongs(out.pongs)
+		r.s.server.buffers.put(out.answers)
+	}
+	return r.carry(out)
 }
 
 // lost ends the direction of a client that can be read no more.

@@ -18,6 +18,8 @@ type unframer struct {
 type unframed struct {
 	payload []byte  // for the target: a part of the piece, or of lent
 	lent    *buffer // to be given back once payload is written; may be nil
+	pongs   frame.Pongs
+	answers *buffer // in which they lie, to be given back once they are sent; nil: there are none
 	parting
 }
 
@@ -39,11 +41,8 @@ func newUnframer(m mode, pool *buffers) unframer {
 	return u
 }
 
-// ponger answers pings.
-type ponger interface{ SendPong(payload []byte) }
-
 // take works through p, in place, up to its end, a Close frame or a breach.
-func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
+func (u *unframer) take(p []byte) (out unframed) {
 	if u.hixie != nil {
 		return u.takeHixie(p)
 	}
@@ -59,7 +58,7 @@ func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
 		case frame.Data:
 			kept.add(ev.Payload, at)
 		case frame.Ping:
-			pongs.SendPong(ev.Payload)
+			u.answer(&out, ev.Payload)
 		case frame.Close:
 			out.closed, out.code = true, ev.Code
 		}
@@ -69,6 +68,14 @@ func (u *unframer) take(p []byte, pongs ponger) (out unframed) {
 		u.decode(&out)
 	}
 	return out
+}
+
+func (u *unframer) answer(out *unframed, ping []byte) {
+	if out.answers == nil {
+		out.answers = u.buffers.get()
+		out.pongs = frame.PongsIn(out.answers[:])
+	}
+	out.pongs.Add(ping)
 }
 
 // decode makes bytes of base64; what is wrong with it came before any breach of

@@ -168,18 +168,9 @@ func (c *Conn) tooLarge() error {
 // next is the next piece of a message.
 func (c *Conn) next() (frame.Event, error) {
 	for {
-		for len(c.rest) > 0 {
-			ev, n, err := c.decoder.Next(c.rest)
-			c.rest = c.rest[n:]
-			if err != nil {
-				return ev, err
-			}
-			if ev.Kind == frame.Data {
-				return ev, nil
-			}
-			if err := c.control(ev); err != nil {
-				return ev, err
-			}
+		ev, err := c.scan()
+		if err != nil || ev.Kind == frame.Data {
+			return ev, err
 		}
 		if err := c.fill(); err != nil {
 			return frame.Event{}, err
@@ -187,7 +178,22 @@ func (c *Conn) next() (frame.Event, error) {
 	}
 }
 
-func (c *Conn) control(ev frame.Event) error {
+// scan looks through what was read for a piece, and answers the pings before it.
+func (c *Conn) scan() (ev frame.Event, err error) {
+	var pongs frame.Pongs
+	for len(c.rest) > 0 && err == nil && ev.Kind != frame.Data {
+		var n int
+		ev, n, err = c.decoder.Next(c.rest)
+		c.rest = c.rest[n:]
+		if err == nil {
+			err = c.control(ev, &pongs)
+		}
+	}
+	c.out.SendPongs(pongs)
+	return ev, err
+}
+
+func (c *Conn) control(ev frame.Event, pongs *frame.Pongs) error {
 	switch {
 	case ev.Kind == frame.Close:
 		c.parted = true
@@ -195,7 +201,7 @@ func (c *Conn) control(ev frame.Event) error {
 	case ev.Kind == frame.Ping && c.o.Control != nil:
 		c.o.Control(ws.OpPing, ev.Payload)
 	case ev.Kind == frame.Ping:
-		c.out.SendPong(ev.Payload)
+		pongs.Add(ev.Payload)
 	case ev.Kind == frame.Pong && c.o.Control != nil:
 		c.o.Control(ws.OpPong, ev.Payload)
 	}

@@ -38,7 +38,7 @@ type Writer struct {
 	owed   []byte      // of frames that were begun: goes before anything else
 	try    *trier      // writes without waiting; nil until asked for
 
-	pong atomic.Pointer[[]byte] // left to send
+	pong atomic.Pointer[[]byte] // left to send, an unmasked frame
 	ping atomic.Bool            // left to send
 }
 
@@ -188,11 +188,36 @@ func (w *Writer) control(op ws.OpCode, payload []byte) error {
 	return w.message(op, append([]byte(nil), payload...))
 }
 
-// SendPong answers a ping, now or right after the frame being written.
-func (w *Writer) SendPong(payload []byte) {
-	kept := append([]byte(nil), payload...)
-	w.pong.Store(&kept)
+// SendPongs answers pings, now, or by the newest right after what is being written.
+func (w *Writer) SendPongs(pongs frame.Pongs) {
+	if len(pongs.Frames()) == 0 {
+		return
+	}
+	if !w.answer(pongs) {
+		newest := pongs.Newest()
+		w.pong.Store(&newest)
+	}
 	w.offer()
+}
+
+// answer sends all pongs, if nobody else is writing. Why it fails the next who
+// writes, or reads, is told.
+func (w *Writer) answer(pongs frame.Pongs) bool {
+	if !w.mu.TryLock() {
+		return false
+	}
+	defer w.mu.Unlock()
+	if len(w.owed) > 0 {
+		return false
+	}
+	if !w.masked {
+		w.raw(pongs.Frames())
+		return true
+	}
+	for payload := range pongs.Payloads() {
+		w.write(ws.OpPong, payload)
+	}
+	return true
 }
 
 // SendPing asks for a sign of life; false: the ping before it still waits
@@ -231,7 +256,7 @@ func (w *Writer) sendLeft() error {
 		}
 	}
 	if pong := w.pong.Swap(nil); pong != nil {
-		if err := w.write(ws.OpPong, *pong); err != nil {
+		if err := w.write(ws.OpPong, (*pong)[2:]); err != nil {
 			return err
 		}
 	}
