@@ -40,8 +40,9 @@ func (p plan) measure(ctx context.Context, s section) (*table, error) {
 	t := &table{title: s.title, prefix: s.prefix, costs: s.costs, chart: s.chart, draw: s.draw, reference: -1}
 	stations := p.startAll(ctx, t, s)
 	defer stopAll(stations)
+	var away unquietRows
 	for _, l := range s.loads {
-		row := t.addRow(l)
+		row, before := t.addRow(l), readHostTime()
 		for round := range p.rounds {
 			fmt.Fprintf(p.progress, "bench: %s%s, round %d of %d\n", s.prefix, l.title(), round+1, p.rounds)
 			p.takeRound(ctx, row, round, stations)
@@ -49,8 +50,10 @@ func (p plan) measure(ctx context.Context, s section) (*table, error) {
 				return nil, ctx.Err()
 			}
 		}
+		away.add(l.title(), readHostTime().stolenSince(before))
 	}
 	t.noteSkew(stations)
+	t.noteAway(away)
 	return t, nil
 }
 
