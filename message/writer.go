@@ -210,6 +210,7 @@ func (w *Writer) answer(pongs frame.Pongs) bool {
 	if len(w.owed) > 0 {
 		return false
 	}
+	w.pong.Store(nil) // one left before may not follow these
 	if !w.masked {
 		w.raw(pongs.Frames())
 		return true
