@@ -26,6 +26,15 @@ func takeAll(u unframer, wire []byte, n int) (payload []byte, last unframed, pin
 	return payload, last, pings
 }
 
+// All pings of a piece are answered together, by one write of whoever sends.
+func TestPongsOfAPiece(t *testing.T) {
+	u := newUnframer(binaryMode, new(buffers))
+	out := u.take([]byte(masked(ws.OpPing, true, "a") + masked(ws.OpBinary, true, "-") + masked(ws.OpPing, true, "b")))
+	if got := string(out.pongs.Frames()); got != "\x8a\x01a\x8a\x01b" || string(out.payload) != "-" {
+		t.Errorf("answered by %q, payload %q", got, out.payload)
+	}
+}
+
 // What a client sent means the same however it is cut.
 func FuzzUnframe(f *testing.F) {
 	f.Add([]byte(masked(ws.OpBinary, true, "hello")+masked(ws.OpPing, true, "p")+masked(ws.OpText, false, "wo")+masked(ws.OpContinuation, true, "rld")), uint8(binaryMode), uint8(3))
