@@ -131,21 +131,20 @@ func TestTargetFIN(t *testing.T) {
 func TestTargetRST(t *testing.T) {
 	everyWay(t, nil, func(t *testing.T, r *rig) {
 		client, target := r.pair()
-		reset(t, client, target)
+		client.send("unread")
+		reset(target)
 		client.wantClose(1011, "target reset")
 		client.close(1011, "")
 		r.wantLog("session ended", "code=1011", "by=target", `reason="target reset"`)
 	})
 }
 
-// reset makes a target's end reset: TCP can at any time, a unix socket does
-// when it closes on unread bytes.
-func reset(t *testing.T, client *peer, target halfConn) {
-	t.Helper()
+// reset makes the end of a target reset that a client talks to: TCP can at any
+// time, a unix socket does when it closes on unread bytes, which it waits for.
+func reset(target halfConn) {
 	if tcp, ok := target.(*net.TCPConn); ok {
 		tcp.SetLinger(0)
 	} else {
-		client.send("unread")
 		raw, _ := target.(*net.UnixConn).SyscallConn()
 		raw.Read(func(fd uintptr) bool { // until it has come
 			n, _, _ := unix.Recvfrom(int(fd), make([]byte, 1), unix.MSG_PEEK)
@@ -165,6 +164,7 @@ func TestTargetRSTInTheMiddle(t *testing.T) {
 				client, target := r.pair()
 				go target.Write(make([]byte, 64<<20))
 				client.read(1 << 20)
+				client.send("unread")
 				over := make(chan struct{})
 				go func() {
 					defer close(over)
@@ -174,7 +174,7 @@ func TestTargetRSTInTheMiddle(t *testing.T) {
 						}
 					}
 				}()
-				reset(t, client, target)
+				reset(target)
 				client.wantClose(1011, "target reset")
 				client.conn.Close()
 				<-over
