@@ -127,19 +127,21 @@ func fetch(client *http.Client, req *http.Request) (status int, body []byte, err
 // reasonOf is why req has no answer, without its URL.
 func reasonOf(req *http.Request, err error) error {
 	var urlErr *url.Error
-	switch {
-	case req.Context().Err() != nil:
-		return errSlow(req.Context())
-	case errors.As(err, &urlErr):
-		return urlErr.Err
+	if errors.As(err, &urlErr) {
+		err = urlErr.Err
 	}
-	return err
+	return noAnswer(req.Context(), err)
 }
 
-// errSlow says why ctx ended.
-func errSlow(ctx context.Context) error {
-	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+// noAnswer is why something that was asked under ctx failed with err. A connection
+// with ctx's deadline may find it over before ctx does.
+func noAnswer(ctx context.Context, err error) error {
+	var late interface{ Timeout() bool }
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return ctx.Err()
+	case ctx.Err() != nil, errors.As(err, &late) && late.Timeout():
 		return errors.New("there was no answer in time")
 	}
-	return ctx.Err()
+	return err
 }

@@ -156,7 +156,7 @@ func (b *basic) check(ctx context.Context, list users, name, password string) (b
 	select {
 	case b.slots <- struct{}{}:
 	case <-ctx.Done():
-		return false, errSlow(ctx)
+		return false, noAnswer(ctx, ctx.Err())
 	}
 	defer func() { <-b.slots }()
 	right := h.matches(password)

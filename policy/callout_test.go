@@ -1,9 +1,11 @@
 package policy
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -118,6 +120,27 @@ func TestTokenAPIGone(t *testing.T) {
 	d.expectTrouble(t, "secret-token")
 	if log := d.log.String(); !strings.Contains(log, "refused") || strings.Contains(log, "secret-token") {
 		t.Error(log)
+	}
+}
+
+// Whichever of a question's clocks runs out first, its own or its connection's,
+// what is said is the same.
+func TestNoAnswer(t *testing.T) {
+	canceled, cancel := context.WithCancel(t.Context())
+	cancel()
+	for _, tt := range []struct {
+		ctx  context.Context
+		err  error
+		want string
+	}{
+		{t.Context(), &net.OpError{Op: "read", Err: os.ErrDeadlineExceeded}, "there was no answer in time"},
+		{t.Context(), context.DeadlineExceeded, "there was no answer in time"},
+		{t.Context(), io.ErrUnexpectedEOF, "unexpected EOF"},
+		{canceled, os.ErrDeadlineExceeded, "context canceled"},
+	} {
+		if got := noAnswer(tt.ctx, tt.err); got == nil || got.Error() != tt.want {
+			t.Errorf("%v: %v, want %s", tt.err, got, tt.want)
+		}
 	}
 }
 

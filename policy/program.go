@@ -49,7 +49,7 @@ func (p *program) ask(r *http.Request, q []byte, token string) ([]byte, error) {
 	case p.slots <- struct{}{}:
 		defer func() { <-p.slots }()
 	case <-ctx.Done():
-		return nil, errSlow(ctx)
+		return nil, noAnswer(ctx, ctx.Err())
 	}
 	stdout, stderr := &capture{limit: maxAnswer, strict: true}, &capture{limit: maxStderr + maxToken}
 	cmd := exec.CommandContext(ctx, p.argv[0], p.argv[1:]...)
@@ -67,7 +67,7 @@ func verdict(ctx context.Context, err error, stdout *capture, stderr string) err
 	case stdout.overflow:
 		return errors.New("the program said too much")
 	case ctx.Err() != nil:
-		return errSlow(ctx)
+		return noAnswer(ctx, err)
 	case err == nil:
 		return nil
 	case errors.As(err, &exit) && exit.ExitCode() == 1:

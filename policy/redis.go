@@ -48,12 +48,11 @@ func (t *redisTokens) Lookup(r *http.Request, token string) (Endpoint, error) {
 	if errors.Is(err, redis.Nil) {
 		return Endpoint{}, ErrNotFound
 	}
-	if err != nil && r.Context().Err() != nil {
-		err = errSlow(r.Context())
-	}
 	var e Endpoint
 	if err == nil {
 		e, err = parseAnswer(value)
+	} else {
+		err = noAnswer(r.Context(), err)
 	}
 	if err != nil {
 		return Endpoint{}, fmt.Errorf("redis: %w", err)

@@ -179,10 +179,8 @@ func (t *Tickets) refusal(r *http.Request, err error) error {
 	if !errors.As(err, &no) {
 		return err
 	}
-	if no.Cause != nil && r.Context().Err() == nil {
-		t.log.Error(no.Reason, "err", no.Cause)
-	} else if no.Cause != nil {
-		t.log.Error(no.Reason, "err", errSlow(r.Context()))
+	if no.Cause != nil {
+		t.log.Error(no.Reason, "err", noAnswer(r.Context(), no.Cause))
 	}
 	return &Refusal{Status: no.Status, Reason: no.Reason, guess: no.Status == http.StatusNotFound}
 }
