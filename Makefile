@@ -7,7 +7,7 @@ FUZZFOR = 60s
 ROOMS = $$(go list ./... | grep -v '/e2e$$')
 
 .NOTPARALLEL:
-.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz fuzz-smoke e2e e2e-race scan left-out soak soak-short bench man dist packages
+.PHONY: help build test clear install ui fmt fmt-check vet lint cross race fuzz fuzz-smoke e2e e2e-race scan soak soak-short bench man dist packages
 
 help:
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' Makefile
@@ -15,7 +15,8 @@ help:
 build: ## the static binary, in bin/
 	CGO_ENABLED=0 go build -trimpath -o bin/ ./cmd/wsbridge
 
-test: clear install ui fmt-check vet lint build cross race http3 fuzz-smoke e2e soak-short e2e-race scan packages left-out ## all of it, as CI does
+test: clear install ui fmt-check vet lint build cross race http3 fuzz-smoke e2e soak-short e2e-race scan packages ## all of it, as CI does
+	@ci/left-out.sh
 
 clear:
 	@rm -f bin/left-out
@@ -67,9 +68,6 @@ e2e-race: ## the same through a binary that looks for data races
 
 scan: build ## testssl.sh and sslscan, on TLS as it is by default
 	ci/scan.sh
-
-left-out:
-	@ci/left-out.sh
 
 dist: ui ## the release, in dist/: archives, packages, bills of materials, checksums
 	ci/dist.sh
