@@ -70,7 +70,7 @@ func (ss *sessions) admit(remote string) (release func(), refusal *Refusal) {
 	case ss.closed:
 		return busy(endShutdown.reason)
 	case ss.short:
-		return busy("short of memory: try again later")
+		return busy(shortOfMemory)
 	case ss.max > 0 && ss.taken >= ss.max:
 		return busy("too many sessions")
 	case ss.maxPerIP > 0 && ip != "" && ss.perIP[ip] >= ss.maxPerIP:

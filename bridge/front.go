@@ -24,7 +24,7 @@ func (s *Server) serveConn(raw net.Conn, p *place, crowded bool) {
 		return
 	}
 	stop := context.AfterFunc(s.ctx, func() { raw.Close() })
-	p.waits(func() { sendAway(raw, gaveWay) })
+	p.waits(func(reason string) { sendAway(raw, reason) })
 	var conn net.Conn
 	if known := s.announced(raw); known != nil {
 		conn = s.greet(known, p)
@@ -47,9 +47,9 @@ func (s *Server) serveConn(raw net.Conn, p *place, crowded bool) {
 func (s *Server) handOn(conn net.Conn) {
 	p := placeOf(conn)
 	if c, ok := conn.(*opened); !ok {
-		p.waits(func() { below(conn).Close() })
+		p.waits(func(string) { below(conn).Close() })
 	} else if c.decision == nil {
-		p.waits(func() { sendAway(c.Conn, gaveWay) })
+		p.waits(func(reason string) { sendAway(c.Conn, reason) })
 	}
 	if !s.handoff.give(conn) {
 		p.leave()
@@ -147,7 +147,7 @@ func (s *Server) firstWords(secure *tls.Conn, p *place) net.Conn {
 	secure.SetReadDeadline(until)
 	room := s.heads.room()
 	defer s.heads.rooms.Put(room)
-	p.waits(func() { secure.NetConn().Close() })
+	p.waits(func(string) { secure.NetConn().Close() })
 	n, err := secure.Read(room[:])
 	if !p.heard() || n == 0 {
 		s.log().Debug("connection closed before its first request", "client", secure.RemoteAddr().String(), "err", err)
@@ -187,9 +187,14 @@ func (s *Server) reject(conn net.Conn, status int, reason string) {
 	s.turnAway(conn, reason, plainAnswer(status, reason))
 }
 
+// plainAnswer refuses what the HTTP server does not see.
 func plainAnswer(status int, reason string) []byte {
-	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%s\n",
-		status, http.StatusText(status), len(reason)+1, reason)
+	again := ""
+	if status == http.StatusServiceUnavailable {
+		again = "Retry-After: " + retryAfter + "\r\n"
+	}
+	return fmt.Appendf(nil, "HTTP/1.1 %d %s\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n%sConnection: close\r\n\r\n%s\n",
+		status, http.StatusText(status), len(reason)+1, again, reason)
 }
 
 // lastWords are for a client that is not admitted, in what it speaks.

@@ -65,6 +65,9 @@ func (s *Server) plain(w *patient, r *http.Request) {
 	w.extend() // for what is still to be flushed
 }
 
+// retryAfter is in how many seconds who got a 503 had better come again.
+const retryAfter = "5"
+
 // refuse answers an upgrade that gets no session, counts it and logs it.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal) {
 	s.counters.add(refusal.Reason)
@@ -78,7 +81,7 @@ func (s *Server) refuse(w http.ResponseWriter, r *http.Request, refusal *Refusal
 		h.Set("Allow", http.MethodGet)
 	case http.StatusServiceUnavailable:
 		if h.Get("Retry-After") == "" {
-			h.Set("Retry-After", "5")
+			h.Set("Retry-After", retryAfter)
 		}
 	}
 	h.Set("Connection", "close")

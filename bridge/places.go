@@ -18,7 +18,7 @@ import (
 // being answered, or has become a session, never does. Each step is bounded,
 // however many there are.
 type places struct {
-	gaveWay func(*place) // told of each that does
+	gaveWay func(client, reason string) // told of each that does
 
 	mu     sync.Mutex
 	taken  int
@@ -33,9 +33,12 @@ type place struct {
 
 	// Guarded by in.mu.
 	at   *list.Element // in silent
-	away func()        // closes the connection; it returns at once
-	gone bool          // it gave way
+	away sendOff
+	gone string // why it gave way; "": it did not
 }
+
+// sendOff closes a connection that has to give way; it returns at once.
+type sendOff func(reason string)
 
 // enter takes a place, of most. Crowded: there is none, and nobody to give way;
 // it has to be left all the same.
@@ -58,8 +61,8 @@ func (ps *places) makeRoom(n int) {
 		if p == nil {
 			return
 		}
-		p.away()
-		ps.gaveWay(p)
+		p.away(p.gone)
+		ps.gaveWay(p.client, p.gone)
 	}
 }
 
@@ -72,7 +75,10 @@ func (ps *places) longestSilent() *place {
 		return nil
 	}
 	p := ps.silent.Remove(first).(*place)
-	p.at, p.gone = nil, true
+	p.at, p.gone = nil, gaveWay
+	if ps.short {
+		p.gone = shortOfMemory
+	}
 	return p
 }
 
@@ -101,16 +107,16 @@ func (ps *places) count() int {
 // waits is while the client is to say something: from now on, until heard, the
 // connection may have to give way, which is by away, from any goroutine. If it had
 // to in the meantime, that is done now.
-func (p *place) waits(away func()) {
+func (p *place) waits(away sendOff) {
 	p.in.mu.Lock()
 	p.listen()
 	gone := p.gone
-	if !gone {
+	if gone == "" {
 		p.away, p.at = away, p.in.silent.PushBack(p)
 	}
 	p.in.mu.Unlock()
-	if gone {
-		away()
+	if gone != "" {
+		away(gone)
 	}
 }
 
@@ -120,7 +126,7 @@ func (p *place) heard() bool {
 	p.in.mu.Lock()
 	defer p.in.mu.Unlock()
 	p.listen()
-	return !p.gone
+	return p.gone == ""
 }
 
 // listen needs in.mu.
@@ -139,7 +145,7 @@ func (p *place) leave() {
 	p.in.taken--
 }
 
-// gaveWay is the reason, for the client and for who counts.
+// gaveWay is the reason, for the client and for who counts, unless memory is short.
 const gaveWay = "too many connections: the longest silent gave way"
 
 var errGaveWay = errors.New(gaveWay)
@@ -147,13 +153,13 @@ var errGaveWay = errors.New(gaveWay)
 // gaveWay tells of a connection that did: of the first in a minute louder, since
 // whoever makes a multitude of them could fill the log. Loggers may wait: nobody
 // waits for them here.
-func (s *Server) gaveWay(p *place) {
-	s.counters.add(gaveWay)
+func (s *Server) gaveWay(client, reason string) {
+	s.counters.add(reason)
 	level, now := slog.LevelDebug, time.Now()
 	if last := s.warned.Load(); (last == nil || now.Sub(*last) >= time.Minute) && s.warned.CompareAndSwap(last, &now) {
 		level = slog.LevelWarn
 	}
-	go s.log().Log(context.Background(), level, gaveWay, "client", p.client)
+	go s.log().Log(context.Background(), level, "a silent connection gave way", "client", client, "reason", reason)
 }
 
 // sendAway closes a connection to which nothing was said yet, so that there is
@@ -195,7 +201,7 @@ func step(conn net.Conn, state http.ConnState) {
 	case http.StateActive:
 		p.heard()
 	case http.StateIdle:
-		p.waits(func() { below(conn).Close() })
+		p.waits(func(string) { below(conn).Close() })
 	case http.StateClosed, http.StateHijacked:
 		p.leave()
 	}

@@ -112,16 +112,16 @@ func TestSilentConnectionsGiveWay(t *testing.T) {
 // TestLongestSilentFirst: who was heard of goes to the end of the line.
 func TestLongestSilentFirst(t *testing.T) {
 	var gone []string
-	ps := places{gaveWay: func(p *place) { gone = append(gone, p.client) }}
+	ps := places{gaveWay: func(client, _ string) { gone = append(gone, client) }}
 	enter := func(name string) *place {
 		p, _ := ps.enter(name, 3)
-		p.waits(func() {})
+		p.waits(func(string) {})
 		return p
 	}
 	ann := enter("ann")
 	enter("bob")
 	eve := enter("eve")
-	ann.waits(func() {})
+	ann.waits(func(string) {})
 	if !eve.heard() {
 		t.Error("eve came too late")
 	}
@@ -135,7 +135,7 @@ func TestLongestSilentFirst(t *testing.T) {
 		t.Error("ann was heard, though she had to go")
 	}
 	called := false
-	if ann.waits(func() { called = true }); !called {
+	if ann.waits(func(string) { called = true }); !called {
 		t.Error("ann was not sent away")
 	}
 }

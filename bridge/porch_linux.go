@@ -163,7 +163,7 @@ func (p *porch) receive(fd int, from netip.AddrPort) {
 	p.guests[g] = struct{}{}
 	g.timeout = p.loop.AfterFunc(s.limits().SniffTimeout, func() { g.silent(sniff.ErrSilent) })
 	g.place, g.crowded = s.places.enter(g.addr, s.limits().connections)
-	g.place.waits(func() { p.loop.Do(g.giveWay) })
+	g.place.waits(func(reason string) { p.loop.Do(func() { g.giveWay(reason) }) })
 	if g.crowded || from.Addr().Zone() != "" || g.socket.Want(loop.Readable) != nil {
 		g.passOn(nil)
 	}
@@ -177,9 +177,9 @@ func (g *guest) leave() {
 }
 
 // giveWay closes a guest whose place is somebody else's, unless it has moved on.
-func (g *guest) giveWay() {
+func (g *guest) giveWay(reason string) {
 	if _, here := g.porch.guests[g]; here {
-		g.socket.Write(plainAnswer(http.StatusServiceUnavailable, gaveWay))
+		g.socket.Write(plainAnswer(http.StatusServiceUnavailable, reason))
 		b := g.porch.server.buffers.get()
 		g.socket.Read(b[:]) // see sendAway
 		g.porch.server.buffers.put(b)

@@ -23,6 +23,9 @@ const (
 	shedGreetings = 4  // one in so many of the connections that say nothing
 )
 
+// shortOfMemory is the reason, for who is refused and for who counts.
+const shortOfMemory = "short of memory: try again later"
+
 // Shedding is what a bridge does for want of memory.
 type Shedding int32
 

@@ -25,8 +25,6 @@ func (d *shedder) lookAt(taken float64, times int) {
 	}
 }
 
-const shortOfMemory = "short of memory: try again later"
-
 // wantLogged counts the lines that say something.
 func (r *rig) wantLogged(words string, times int) {
 	r.t.Helper()
@@ -153,13 +151,19 @@ func TestMessagesWhenShort(t *testing.T) {
 // and go before they are asked when it stays short.
 func TestSilentConnectionsWhenShort(t *testing.T) {
 	r, d := shedRig(t, func(s *Server) { s.Limits.SniffTimeout = time.Hour })
+	first := r.dialRaw()
 	for i := range 40 {
-		r.dialRaw()
 		r.eventually("it is known to be silent", func() bool { return r.silent() == i+1 })
+		if i < 39 {
+			r.dialRaw()
+		}
 	}
 	d.look(.95)
 	r.wantRefused(http.StatusServiceUnavailable, shortOfMemory)
-	r.eventually("one gave way", func() bool { return r.server.Stats().Refused[gaveWay] == 1 })
+	r.eventually("one gave way", func() bool { return r.server.Stats().Refused[shortOfMemory] == 2 })
+	if got := readAll(t, first); !strings.Contains(got, shortOfMemory) || !strings.Contains(got, "Retry-After: 5\r\n") {
+		t.Errorf("the longest silent was told %q", got)
+	}
 	for left := 39; left > 0; {
 		d.lookAt(.95, shedPatience+1)
 		r.eventually("fewer", func() bool { return r.silent() < left })

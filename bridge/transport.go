@@ -56,7 +56,7 @@ func (t *transport) Read(p []byte) (int, error) {
 // readInTurn holds no turn while it waits for the client.
 func (t *transport) readInTurn(p []byte) (int, error) {
 	t.turn.release()
-	t.place.waits(func() { t.Conn.Close() })
+	t.place.waits(func(string) { t.Conn.Close() })
 	n, err := t.Conn.Read(p)
 	if err != nil {
 		return n, err
