@@ -211,13 +211,18 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 	b := s.buffers.get()
 	defer s.buffers.put(b)
 	n, err := g.socket.Peek(b[:headSize])
-	if err == loop.ErrWouldBlock {
-		return
-	}
-	if err != nil {
+	switch {
+	case err == loop.ErrWouldBlock:
+	case err != nil:
 		g.silent(err)
-		return
+	default:
+		g.hear(b, n)
 	}
+}
+
+// hear goes by the n bytes in b, which the socket has still, too.
+func (g *guest) hear(b *buffer, n int) {
+	s := g.porch.server
 	r, rest := s.heads.read(b[:n])
 	if r == nil || !plainUpgrade(r) || !s.now().quick() {
 		g.passOn(nil)
@@ -240,13 +245,13 @@ func (g *guest) Ready(*loop.Socket, loop.Events) {
 		session.release()
 		return
 	}
-	g.enter(session, early)
+	s.prepare(session, early)
+	g.enter(session)
 }
 
 // enter makes a session of g: in the loop if the target can be dialled there.
-func (g *guest) enter(session *session, early []byte) {
+func (g *guest) enter(session *session) {
 	s := g.porch.server
-	s.prepare(session, early)
 	if to, ok := session.to.(starter); ok && session.loopable() {
 		target, timeout, err := to.Start()
 		if err == nil || noFiles(err) {
