@@ -31,9 +31,9 @@ debian() {
 		return 0
 	fi
 	export DEBIAN_FRONTEND=noninteractive
-	apt-get update -q
+	apt-get -o Acquire::Retries=3 update -q
 	# shellcheck disable=SC2086 # a list of packages
-	apt-get install -q -y --no-install-recommends $wanted
+	apt-get -o Acquire::Retries=3 install -q -y --no-install-recommends $wanted
 }
 
 # npm keeps a copy of the lock file beside what it installed by it.
