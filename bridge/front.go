@@ -37,7 +37,7 @@ func (s *Server) serveConn(raw net.Conn, p *place, crowded bool) {
 		p.leave()
 		return
 	}
-	if c := openedOf(conn); c != nil && s.direct(c) {
+	if c := openedOf(conn); c != nil && (s.direct(c) || s.refuseHead(c)) {
 		return
 	}
 	s.handOn(conn)
@@ -177,8 +177,13 @@ const acmeProtocol = "acme-tls/1"
 func (s *Server) turnAway(conn net.Conn, reason string, last []byte) {
 	s.counters.add(reason)
 	s.log().Warn(reason, "client", conn.RemoteAddr().String())
+	sayLast(conn, last)
+}
+
+// sayLast closes a connection behind words to its client.
+func sayLast(conn net.Conn, words []byte) {
 	conn.SetWriteDeadline(time.Now().Add(lingerTimeout))
-	conn.Write(last)
+	conn.Write(words)
 	lingerClose(conn)
 }
 

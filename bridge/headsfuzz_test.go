@@ -11,17 +11,22 @@ import (
 )
 
 // What is answered without the HTTP server is what that would have handed on, and
-// nothing that it would have refused.
+// nothing that it would have refused; what is refused without it, it refuses.
 func FuzzHeads(f *testing.F) {
 	for _, seed := range []string{
 		request() + "rest", request("X: y", "Connection: close"), request("X : y"), request("Content-Length: 0"),
 		request("Transfer-Encoding: identity"), "GET /a%20b?c HTTP/2.0\r\nHost: [::1]:80\r\n\r\n", "GET /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\n\r\n",
-		request("Expect: 0"),
+		request("Expect: 0"), request("Host: other"), request("no colon"), request("Content-Length: 1", "Content-Length: 2"), "GET /%zz HTTP/1.1\n\n",
 	} {
 		f.Add([]byte(seed))
 	}
 	var h heads
 	f.Fuzz(func(t *testing.T, p []byte) {
+		if fault := faultOf(p); fault != "" {
+			if r, answer := byNetHTTP(t, p[:headEnd(p)]); r != nil || !bytes.HasPrefix(answer, []byte("HTTP/1.1 400 ")) {
+				t.Errorf("%q: %s; net/http says %.60q", p, fault, answer)
+			}
+		}
 		r, rest := h.read(p)
 		if r == nil {
 			return
