@@ -21,7 +21,9 @@ const hears = (socket, count) => new Promise((resolve) => {
   look();
 });
 
-const sender = await member(`{ws_op : "open", ws_stream_id : "${stream}"}`);
+const sender = await member(`{ws_op : "open", ws_stream_id : "${stream}"}`, '{"ws_op":"nonsense"}');
+await hears(sender, 1); // the error: its opening is done, too
+sender.heard.length = 0;
 const receiver = await member(JSON.stringify({ ws_op: 'open', ws_stream_ids: [stream, 'another'] }));
 receiver.send('{"ws_op":"send","ws_msg":"I am here"}'); // its opening is done when this is heard
 await hears(sender, 1);
