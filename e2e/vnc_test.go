@@ -60,7 +60,7 @@ var word = [2]int{221, 149}
 func (d desktop) openTerminal(word string) {
 	d.t.Helper()
 	ready := filepath.Join(d.t.TempDir(), "ready")
-	d.run("xterm", "-geometry", "40x8+200+140", "-fn", "fixed", "+sb", "-e",
+	d.run("xterm", "-xrm", "*multiClickTime: 20000", "-geometry", "40x8+200+140", "-fn", "fixed", "+sb", "-e", // slow clicks are double, too
 		"sh", "-c", `echo "$1"; touch "$2"; PS1='$ ' exec sh`, "sh", word, ready)
 	eventually(d.t, "the xterm's shell starts", func() bool { return have(ready) })
 }
